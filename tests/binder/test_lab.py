@@ -1,0 +1,86 @@
+"""In Binder's JupyterLab every notebook runs unchanged and every control moves a figure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import image
+import lab
+import nbformat
+import pytest
+
+NOTEBOOKS = sorted(path.stem for path in (image.ROOT / "notebooks").glob("*.ipynb"))
+REPORTS = image.ROOT / "_build" / "binder"
+LOG = REPORTS / "server.log"
+
+
+def test_there_are_notebooks():
+    assert NOTEBOOKS, "notebooks/ holds no notebook, so none was opened"
+
+
+@pytest.fixture(scope="module")
+def address(binder_python, checkout, tmp_path_factory) -> Iterator[str]:
+    REPORTS.mkdir(parents=True, exist_ok=True)
+    own = tmp_path_factory.mktemp("server")
+    with lab.server(binder_python, checkout, own, LOG) as address:
+        yield address
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_the_notebook_runs_and_answers(name: str, address: str, checkout: Path):
+    notebook = json.loads((checkout / "notebooks" / f"{name}.ipynb").read_text())
+    cells = sum(cell["cell_type"] == "code" for cell in notebook["cells"])
+    screenshot = REPORTS / f"{name}.png"
+    screenshot.unlink(missing_ok=True)
+    with lab.page() as (page, seen):
+        try:
+            lab.open_notebook(page, address, name, cells)
+            lab.run_all_cells(page)
+            assert lab.complaints(page) == []
+            controls = lab.controls(page).all()
+            assert controls, "the notebook shows no control"
+            still = [lab.describe(c) for c in controls if not lab.moves_the_figure(page, c)]
+            assert still == [], "these controls move no figure"
+            assert lab.complaints(page) == []
+        except Exception as failure:
+            page.screenshot(path=screenshot)
+            log = LOG.read_text().splitlines()[-25:]
+            pytest.fail("\n".join([f"{failure}", f"see {screenshot}; the server's log ends", *log]))
+    assert seen.elsewhere == [], "requests to other hosts"
+    assert [text for text in seen.console if "nsatisfied version" in text] == []
+    assert seen.errors == []
+
+
+PLANTED = """
+%config InlineBackend.figure_formats = ["svg"]
+from IPython.display import HTML, display
+from ipywidgets import interact
+from matplotlib.figure import Figure
+
+@interact(alive=(1, 9), dead=["first", "second"])
+def show(alive, dead):
+    figure = Figure(figsize=(3, 2))
+    figure.add_subplot().plot([0, alive])
+    return figure
+
+display(HTML('<img src="https://example.org/picture.png">'))
+""".strip()
+
+
+def test_a_dead_control_an_error_and_a_request_elsewhere_are_all_seen(address, checkout):
+    cells = [nbformat.v4.new_code_cell(source) for source in (PLANTED, "1 / 0")]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel)"}}
+    notebook = nbformat.v4.new_notebook(cells=cells, metadata=kernel)
+    nbformat.write(notebook, checkout / "notebooks" / "planted.ipynb")
+    with lab.page() as (page, seen):
+        lab.open_notebook(page, address, "planted", len(cells))
+        lab.run_all_cells(page)
+        moved = {
+            lab.describe(control): lab.moves_the_figure(page, control, seconds=5)
+            for control in lab.controls(page).all()
+        }
+        assert moved == {"alive": True, "dead": False}
+        assert "ZeroDivisionError" in lab.complaints(page)[0]
+    assert set(seen.elsewhere) == {"https://example.org/picture.png"}

@@ -1,0 +1,102 @@
+"""Open a page in Chromium once and note everything that the tests ask about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from importlib.resources import files
+from urllib.parse import urlsplit
+
+AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
+
+# With its preload on, the engine would fetch the style sheets again, some at wrong addresses.
+RUN_AXE = """async () => {
+  const result = await axe.run(document, { resultTypes: ['violations'], preload: false });
+  const where = violation => violation.nodes.slice(0, 3).map(node => node.target.join(' '));
+  return result.violations.map(violation => `${violation.id}: ${where(violation).join(' | ')}`);
+}"""
+
+SETTLED = """async () => {
+  await document.fonts.ready;
+  if (window.MathJax?.startup?.promise) await window.MathJax.startup.promise;
+}"""
+
+
+@dataclass
+class Visit:
+    """What happened when a page was opened."""
+
+    status: int = 0
+    console: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    elsewhere: list[str] = field(default_factory=list)
+    overflow: int = 0
+    unrendered_maths: int = 0
+    violations: dict[str, list[str]] = field(default_factory=dict)
+
+
+class Visitor:
+    """A browser window of one width that is kept from every host but the site's."""
+
+    def __init__(self, chromium, width: int, address: str) -> None:
+        self.address = address
+        self.visit = Visit()
+        self.context = chromium.new_context(
+            viewport={"width": width, "height": 900},
+            color_scheme="light",
+            reduced_motion="reduce",
+            # The engine is put into the page by this test, which a page's own policy must not stop.
+            bypass_csp=True,
+        )
+        host = urlsplit(address).netloc
+        self.context.route(lambda url: urlsplit(url).netloc not in ("", host), self.refuse)
+        self.page = self.context.new_page()
+        self.page.on("console", self.note_console)
+        self.page.on("pageerror", lambda error: self.visit.errors.append(str(error)))
+        self.page.on("requestfailed", self.note_failure)
+        self.page.on("response", self.note_response)
+
+    def refuse(self, route) -> None:
+        """Note and stop a request to another host."""
+        self.visit.elsewhere.append(route.request.url)
+        route.abort()
+
+    def note_console(self, message) -> None:
+        """Note what the page reports as an error or a warning."""
+        if message.type in ("error", "warning"):
+            self.visit.console.append(f"{message.type}: {message.text}")
+
+    def note_failure(self, request) -> None:
+        """Note a request that got no answer, unless leaving the page cancelled it."""
+        if request.failure != "net::ERR_ABORTED":
+            self.visit.failed.append(f"{request.url}: {request.failure}")
+
+    def note_response(self, response) -> None:
+        """Note an answer that is an error; that of the page itself is its status."""
+        if response.status >= 400 and response.url != self.page.url:
+            self.visit.failed.append(f"{response.url}: {response.status}")
+
+    def open(self, path: str) -> Visit:
+        """Open a page in light and in dark mode and report."""
+        self.visit = visit = Visit()
+        response = self.page.goto(self.address + path, wait_until="load")
+        visit.status = response.status if response else 0
+        self.page.evaluate(SETTLED)
+        visit.overflow = self.page.evaluate(
+            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        )
+        visit.unrendered_maths = self.page.evaluate(
+            "[...document.querySelectorAll('.math')]"
+            ".filter(element => !element.querySelector('mjx-container')).length"
+        )
+        # A colour measured half way through a change of mode belongs to neither.
+        self.page.add_style_tag(content="* { transition: none !important; }")
+        self.page.evaluate(AXE)
+        for mode in ("light", "dark"):
+            self.page.evaluate("mode => { document.documentElement.dataset.theme = mode }", mode)
+            visit.violations[mode] = self.page.evaluate(RUN_AXE)
+        return visit
+
+    def close(self) -> None:
+        """Close the window."""
+        self.context.close()

@@ -1,0 +1,69 @@
+"""A stage says what ran; nothing that did not run, and no crash, counts as passed."""
+
+from __future__ import annotations
+
+import check
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def logs(tmp_path, monkeypatch):
+    """Keep the logs of these tests apart from the real ones."""
+    monkeypatch.setattr(check, "LOGS", tmp_path)
+    monkeypatch.setattr(check, "ROOT", tmp_path)
+    return tmp_path
+
+
+def run(logs, text: str) -> check.Outcome:
+    (logs / "test_sample.py").write_text(text)
+    return check.pytest(check.Log("sample"), "-p", "no:cacheprovider", logs / "test_sample.py")
+
+
+def test_skipped_tests_have_not_run(logs):
+    text = """
+import pytest
+def test_one(): pass
+@pytest.mark.skip
+def test_two(): pass
+def test_three(): assert False
+"""
+    assert run(logs, text) == check.Outcome(passed=1, failed=1)
+
+
+def test_a_file_that_cannot_be_imported_is_a_failure(logs):
+    assert run(logs, "import no_such_module").failed == 1
+
+
+def test_a_crash_of_the_runner_is_a_failure(logs):
+    assert run(logs, "import os; os._exit(0)").failed == 1
+
+
+def test_a_stage_that_ran_nothing_has_failed(logs, capsys):
+    outcome = check.run_stage("empty", lambda log: check.Outcome())
+    assert outcome.failed == 1
+    assert "FAILED" in capsys.readouterr().out
+
+
+def test_every_stage_runs_and_the_last_line_counts(logs, monkeypatch, capsys):
+    stages = {
+        "first": lambda log: check.Outcome(passed=2, failed=1),
+        "second": lambda log: check.Outcome(passed=3),
+    }
+    monkeypatch.setattr(check, "STAGES", stages)
+    assert check.main([]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1] == "5 passed, 1 failed"
+    assert [line.split()[0] for line in lines if " checks " in line] == ["first", "second"]
+    assert check.main(["second"]) == 0
+
+
+def test_a_stage_of_an_unknown_name_is_refused(capsys):
+    assert check.main(["nonsense"]) == 2
+    assert "nonsense" in capsys.readouterr().err
+
+
+def test_without_a_browser_the_stage_fails_with_one_sentence(logs, monkeypatch, capsys):
+    monkeypatch.setattr(check.browser, "ensure", lambda: None)
+    outcome = check.run_stage("site", check.in_browser("tests/site"))
+    assert outcome.failed == 1
+    assert check.browser.MISSING in capsys.readouterr().out

@@ -1,0 +1,136 @@
+"""Build the site into `_build/html` from `_config.yml`, `_toc.yml` and what they name.
+
+`_config.yml` holds what a person decides. This script writes `_build/_config.yml`, which adds what
+follows from it: the addresses that depend on `repository.url`, and a cache of notebook runs that
+is keyed on the package's own source, which the cache itself does not look at.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+BUILD = ROOT / "_build"
+HTML = BUILD / "html"
+
+
+def read_config() -> dict:
+    """Read the book's settings, as a person wrote them."""
+    return yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
+
+
+def pages_address(repository_url: str) -> str:
+    """Say where GitHub Pages serves the book of a repository.
+
+    >>> pages_address("https://github.com/someone/why-car-t-relapses")
+    'https://someone.github.io/why-car-t-relapses/'
+    >>> pages_address("https://github.com/Someone/someone.github.io/")
+    'https://someone.github.io/'
+    """
+    owner, name = urlsplit(repository_url).path.strip("/").split("/")
+    host = f"{owner.lower()}.github.io"
+    return f"https://{host}/" if name.lower() == host else f"https://{host}/{name}/"
+
+
+def execution_key() -> str:
+    """Hash all that a notebook's outputs depend on besides the notebook itself."""
+    digest = hashlib.sha256()
+    sources = (path for path in (ROOT / "src").rglob("*") if "__pycache__" not in path.parts)
+    pins = (ROOT / "requirements.txt", *(ROOT / "requirements").glob("*.txt"))
+    for path in sorted(path for path in (*sources, *pins) if path.is_file()):
+        digest.update(str(path.relative_to(ROOT)).encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def derived_config(config: dict) -> dict:
+    """Add to the settings what follows from them."""
+    address = pages_address(config["repository"]["url"])
+    config["html"]["baseurl"] = address
+    config["execute"]["cache"] = str(BUILD / ".jupyter_cache" / execution_key())
+    sphinx = config["sphinx"]
+    sphinx["local_extensions"] = {
+        name: str(ROOT / folder) for name, folder in sphinx["local_extensions"].items()
+    }
+    sphinx["config"]["ogp_site_url"] = address
+    sphinx["config"]["notfound_urls_prefix"] = urlsplit(address).path
+    return config
+
+
+def write_redirect(front_page: str, title: str) -> None:
+    """Replace Jupyter Book's bare redirect by a whole page, which some browsers stay on."""
+    (HTML / "index.html").write_text(
+        f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="refresh" content="0; url={front_page}">
+<link rel="canonical" href="{front_page}">
+<link rel="icon" href="_static/favicon.svg" type="image/svg+xml">
+<title>{title}</title>
+</head>
+<body>
+<main>
+<h1>{title}</h1>
+<p><a href="{front_page}">Open the front page of the book</a></p>
+</main>
+</body>
+</html>
+""",
+        encoding="utf-8",
+    )
+
+
+def print_tracebacks() -> None:
+    """Show what the build saved about each notebook that failed."""
+    for log in sorted(HTML.glob("reports/**/*.err.log")):
+        print(f"\n--- {log.relative_to(HTML / 'reports')} ---\n{log.read_text(encoding='utf-8')}")
+
+
+def pages() -> list[Path]:
+    """List every page of the built site."""
+    return [page for page in HTML.rglob("*.html") if "_static" not in page.relative_to(HTML).parts]
+
+
+def main() -> int:
+    """Build; return 0 when a whole site was written and nothing warned."""
+    config = derived_config(read_config())
+    BUILD.mkdir(exist_ok=True)
+    derived = BUILD / "_config.yml"
+    derived.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
+    shutil.rmtree(HTML, ignore_errors=True)  # a page that was removed must not survive
+    jupyter_book = [str(Path(sys.executable).parent / "jupyter-book"), "build", str(ROOT)]
+    # A kernel may warn that it cannot debug frozen modules, and a warning fails the build.
+    environment = {**os.environ, "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+    built = subprocess.run(
+        [*jupyter_book, "--config", str(derived), "-W", "-n", "--keep-going"],
+        cwd=ROOT,
+        env=environment,
+    )
+    print_tracebacks()
+    if not pages():
+        print("The build wrote no page.", file=sys.stderr)
+        return 1
+    if built.returncode:
+        print("The build failed: what it said is above.", file=sys.stderr)
+        return 1
+    front_page = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))["root"] + ".html"
+    if not (HTML / front_page).is_file():
+        print(f"The build wrote no front page ({front_page}).", file=sys.stderr)
+        return 1
+    write_redirect(front_page, config["title"])
+    print(f"\n{len(pages())} pages in {HTML}\nOpen {HTML / 'index.html'}, or run: make serve")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

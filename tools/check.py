@@ -1,0 +1,242 @@
+"""Run the project's checks in stages: `python tools/check.py [stage ...]`, all of them by default.
+
+Each stage prints one line: its name, how many checks ran, how long they took, and how it ended.
+What its tools printed is kept in `_build/logs/`; the end of it is shown when the stage fails.
+A stage that ran nothing has failed, and a skipped test has not run.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree
+
+import browser
+import build_book
+
+ROOT = Path(__file__).resolve().parents[1]
+LOGS = ROOT / "_build" / "logs"
+TAIL = 80  # lines shown of a failed stage
+
+
+@dataclass
+class Outcome:
+    """How many checks of a stage passed and failed, and a remark for its line."""
+
+    passed: int = 0
+    failed: int = 0
+    remark: str = ""
+
+    def __add__(self, other: Outcome) -> Outcome:
+        remark = " ".join(filter(None, (self.remark, other.remark)))
+        return Outcome(self.passed + other.passed, self.failed + other.failed, remark)
+
+
+class Log:
+    """The file that a stage's tools write to."""
+
+    def __init__(self, stage: str) -> None:
+        self.stage = stage
+        self.path = LOGS / f"{stage}.log"
+        self.path.write_text("", encoding="utf-8")
+
+    def write(self, text: str) -> None:
+        """Add a line."""
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(text + "\n")
+
+    def run(self, *command: str | Path) -> int:
+        """Run a command from the project's folder; return its exit code."""
+        words = [str(word) for word in command]
+        self.write("$ " + " ".join(words))
+        with self.path.open("a", encoding="utf-8") as file:
+            return subprocess.run(
+                words, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT
+            ).returncode
+
+    def tail(self) -> str:
+        """Give the last lines."""
+        return "\n".join(self.path.read_text(encoding="utf-8").splitlines()[-TAIL:])
+
+
+def count(report: Path) -> Outcome:
+    """Add up a JUnit report. A report that was not written is one failure."""
+    if not report.is_file():
+        return Outcome(failed=1)
+    outcome = Outcome()
+    for suite in ElementTree.parse(report).getroot().iter("testsuite"):
+        ran, failures, errors, skipped = (
+            int(suite.get(name, 0)) for name in ("tests", "failures", "errors", "skipped")
+        )
+        failed = failures + errors
+        outcome += Outcome(passed=max(0, ran - failed - skipped), failed=failed)
+    return outcome
+
+
+def pytest(log: Log, *arguments: str | Path) -> Outcome:
+    """Run pytest and count what ran."""
+    report = LOGS / f"{log.stage}.xml"
+    report.unlink(missing_ok=True)
+    options = ("-q", "--timeout=300", "--color=no", f"--junitxml={report}")
+    code = log.run(sys.executable, "-m", "pytest", *options, *arguments)
+    outcome = count(report)
+    # Exit codes 0 and 5 are "all passed" and "nothing collected"; any other ends in a failure,
+    # also one that the report does not show, such as a crash of the runner.
+    if code not in (0, 5) and not outcome.failed:
+        outcome += Outcome(failed=1)
+    return outcome
+
+
+def listed_files() -> list[str]:
+    """List every file of the project that git knows or would add."""
+    listing = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return sorted({name for name in listing.stdout.splitlines() if (ROOT / name).is_file()})
+
+
+# Not ours to spell.
+NOT_SPELLED = ("assets/vendor/", "assets/fonts/", "LICENSE", "requirements/constraints.txt")
+# American words and their British forms. Only prose is held to them: code says `color` to others.
+WORDS = ROOT / "tools" / "words.txt"
+
+
+def lint(log: Log) -> Outcome:
+    """Look at style, types and spelling."""
+    binary = (".woff", ".woff2", ".png", ".ico", ".gz", ".npz")
+    files = [
+        name
+        for name in listed_files()
+        if not name.startswith(NOT_SPELLED) and not name.endswith(binary) and ROOT / name != WORDS
+    ]
+    prose = [name for name in files if name.endswith(".md")]
+    tools = {
+        "ruff check": ("ruff", "check", "--no-cache", "."),
+        "ruff format": ("ruff", "format", "--no-cache", "--check", "."),
+        "types": ("mypy",),
+        "spelling": ("codespell", *files),
+        "British spelling": ("codespell", f"--dictionary={WORDS}", *prose),
+    }
+    here = Path(sys.executable).parent
+    failing = [name for name, tool in tools.items() if log.run(here / tool[0], *tool[1:])]
+    return Outcome(max(0, len(files) - len(failing)), len(failing), ", ".join(failing))
+
+
+def unit(log: Log) -> Outcome:
+    """Test the package and the tools by themselves, and the examples in their docstrings."""
+    report = LOGS / "coverage.json"
+    report.unlink(missing_ok=True)
+    coverage = (
+        "--cov=car_relapse",
+        "--cov-branch",
+        "--cov-report=term-missing",
+        f"--cov-report=json:{report}",
+    )
+    outcome = pytest(
+        log,
+        "--doctest-modules",
+        "src",
+        "tools/build_book.py",
+        "tests/unit",
+        "tests/tools",
+        *coverage,
+    )
+    if report.is_file():
+        totals = json.loads(report.read_text(encoding="utf-8"))["totals"]
+        outcome.remark = f"coverage {totals['percent_covered_display']} %"
+    return outcome
+
+
+def verification(log: Log) -> Outcome:
+    """Compare the package with published and analytic values."""
+    return pytest(log, "tests/verification")
+
+
+def figures(log: Log) -> Outcome:
+    """Compare the figures with the data and the words that belong to them."""
+    return pytest(log, "tests/figures")
+
+
+def notebooks(log: Log) -> Outcome:
+    """Run every notebook, compare what it prints, and look at how it is written."""
+    ran = pytest(log, "--nbval-lax", "--nbval-current-env", "notebooks")
+    return ran + pytest(log, "tests/notebooks")
+
+
+def book(log: Log) -> Outcome:
+    """Build the site; a warning is a failure."""
+    code = log.run(sys.executable, ROOT / "tools" / "build_book.py")
+    pages = build_book.pages()
+    return Outcome(passed=len(pages)) if code == 0 else Outcome(failed=1)
+
+
+def in_browser(tests: str) -> Callable[[Log], Outcome]:
+    """Make a stage of tests that need a Chromium."""
+
+    def stage(log: Log) -> Outcome:
+        if browser.ensure() is None:
+            log.write(browser.MISSING)
+            return Outcome(failed=1)
+        return pytest(log, tests)
+
+    return stage
+
+
+STAGES: dict[str, Callable[[Log], Outcome]] = {
+    "lint": lint,
+    "unit": unit,
+    "verification": verification,
+    "figures": figures,
+    "notebooks": notebooks,
+    "book": book,
+    "site": in_browser("tests/site"),
+    "binder": in_browser("tests/binder"),
+}
+
+
+def run_stage(name: str, stage: Callable[[Log], Outcome]) -> Outcome:
+    """Run one stage and print its line, and the end of its log when it failed."""
+    log = Log(name)
+    start = time.monotonic()
+    outcome = stage(log)
+    seconds = time.monotonic() - start
+    total = outcome.passed + outcome.failed
+    if not total:
+        log.write("Nothing ran, and a stage that ran nothing has failed.")
+        outcome = Outcome(failed=1)
+    end = "FAILED" if outcome.failed else "ok"
+    print(
+        f"{name:<13}{total:6d} checks {seconds:7.1f} s   {end:<7}{outcome.remark}".rstrip(),
+        flush=True,
+    )
+    if outcome.failed:
+        print(f"--- the end of {log.path.relative_to(ROOT)} ---\n{log.tail()}\n---", flush=True)
+    return outcome
+
+
+def main(names: list[str]) -> int:
+    """Run the named stages, or all, in order; return 1 when any failed."""
+    unknown = [name for name in names if name not in STAGES]
+    if unknown:
+        print(
+            f"There is no stage {', '.join(unknown)}; there are {', '.join(STAGES)}.",
+            file=sys.stderr,
+        )
+        return 2
+    LOGS.mkdir(parents=True, exist_ok=True)
+    total = Outcome()
+    for name, stage in STAGES.items():
+        if not names or name in names:
+            total += run_stage(name, stage)
+    print(f"{total.passed} passed, {total.failed} failed")
+    return 1 if total.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
