@@ -11,6 +11,7 @@ import json
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -204,7 +205,11 @@ def run_stage(name: str, stage: Callable[[Log], Outcome]) -> Outcome:
     """Run one stage and print its line, and the end of its log when it failed."""
     log = Log(name)
     start = time.monotonic()
-    outcome = stage(log)
+    try:
+        outcome = stage(log)
+    except Exception:  # the stages after this one must still run
+        log.write(traceback.format_exc())
+        outcome = Outcome(failed=1)
     seconds = time.monotonic() - start
     total = outcome.passed + outcome.failed
     if not total:

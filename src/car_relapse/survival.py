@@ -28,9 +28,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.integrate import quad, solve_ivp
 
+from car_relapse.errors import require_positive
 from car_relapse.patient import Patient
 
 __all__ = ["RelapseProbabilities", "antigen_positive_probability", "relapse_probabilities"]
@@ -284,19 +285,31 @@ def relapse_probabilities(patient: Patient) -> RelapseProbabilities:
     )
 
 
-def antigen_positive_probability(burden: float, log_hazard: float) -> float:
+def antigen_positive_probability(burden: ArrayLike, log_hazard: ArrayLike) -> NDArray[np.float64]:
     r"""Return :math:`1 - (1 - e^{-J})^{N}`, the probability that one of N lines survives.
 
     Parameters
     ----------
-    burden : float
-        Number of lines N at the start, cells.
-    log_hazard : float
+    burden : array_like
+        Number of lines N at the start, cells, > 0.
+    log_hazard : array_like
         :math:`J = \ln(1+I)` of one line, dimensionless, > 0.
+
+    Returns
+    -------
+    ndarray
+        Probabilities, broadcast.
+
+    Raises
+    ------
+    ParameterError
+        When an argument is not finite and > 0.
 
     Examples
     --------
-    >>> round(antigen_positive_probability(1e10, 25.0), 4)
+    >>> round(float(antigen_positive_probability(1e10, 25.0)), 4)
     0.1297
     """
-    return float(-np.expm1(burden * np.log1p(-np.exp(-log_hazard))))
+    lines = require_positive("burden", burden, "give a number of cells")
+    hazard = require_positive("log_hazard", log_hazard, "give ln(1 + I) of one line")
+    return np.asarray(-np.expm1(lines * np.log1p(-np.exp(-hazard))))

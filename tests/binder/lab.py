@@ -36,9 +36,11 @@ CODE_CELL = ".jp-Notebook .jp-CodeCell"
 KERNEL_IS_READY = """
 async () => {
   const context = window.jupyterapp?.shell.currentWidget?.sessionContext;
-  await context?.ready;
-  await context?.session?.kernel?.info;
-  return context?.session?.kernel?.status === "idle";
+  const kernel = context?.isReady && context.session?.kernel;
+  if (!kernel) return false;
+  // Never answered when the kernel is asked for in a dialog, or dies.
+  await Promise.race([kernel.info, new Promise(resolve => setTimeout(resolve, 1000))]);
+  return kernel.connectionStatus === "connected" && kernel.status === "idle";
 }
 """
 
@@ -239,7 +241,7 @@ def moves_the_figure(page: Page, control: Locator, seconds: float = CONTROL_SECO
     handle = control.element_handle()
     before = pictures(handle)
     if control.locator(".noUi-target").count():
-        _click_track(page, control.locator(".noUi-target"))
+        _click_track(control.locator(".noUi-target"))
     elif control.locator("select").count():
         _choose_another(page, control.locator("select"))
     else:
@@ -251,12 +253,12 @@ def moves_the_figure(page: Page, control: Locator, seconds: float = CONTROL_SECO
     return True
 
 
-def _click_track(page: Page, track: Locator) -> None:
+def _click_track(track: Locator) -> None:
     """Click near the end of the track that is farther from the handle."""
     box, grip = track.bounding_box(), track.locator(".noUi-handle").first.bounding_box()
     middle = grip["x"] + grip["width"] / 2
     share = 0.15 if middle > box["x"] + box["width"] / 2 else 0.85
-    page.mouse.click(box["x"] + share * box["width"], box["y"] + box["height"] / 2)
+    track.click(position={"x": share * box["width"], "y": box["height"] / 2})
 
 
 def _choose_another(page: Page, select: Locator) -> None:

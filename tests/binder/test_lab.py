@@ -78,7 +78,7 @@ def test_a_dead_control_an_error_and_a_request_elsewhere_are_all_seen(address, c
         lab.open_notebook(page, address, "planted", len(cells))
         lab.run_all_cells(page)
         moved = {
-            lab.describe(control): lab.moves_the_figure(page, control, seconds=5)
+            lab.describe(control): lab.moves_the_figure(page, control, seconds=10)
             for control in lab.controls(page).all()
         }
         assert moved == {"alive": True, "dead": False}

@@ -35,6 +35,9 @@ class TestEveryPage:
     def test_describes_its_images(self, page):
         assert site_checks.images_without_alt(page) == []
 
+    def test_gives_no_name_to_two_elements(self, page):
+        assert site_checks.repeated_ids(page) == []
+
     def test_loads_no_file_of_another_host(self, page):
         own = build_book.pages_address(REPOSITORY)
         assert site_checks.files_of_other_hosts(page, own) == []

@@ -57,6 +57,19 @@ def test_every_stage_runs_and_the_last_line_counts(logs, monkeypatch, capsys):
     assert check.main(["second"]) == 0
 
 
+def test_a_stage_that_breaks_has_failed_and_does_not_stop_the_next(monkeypatch, capsys):
+    def broken(log):
+        raise RuntimeError("planted")
+
+    monkeypatch.setattr(
+        check, "STAGES", {"first": broken, "second": lambda log: check.Outcome(passed=1)}
+    )
+    assert check.main([]) == 1
+    shown = capsys.readouterr().out
+    assert "RuntimeError: planted" in shown
+    assert shown.splitlines()[-1] == "1 passed, 1 failed"
+
+
 def test_a_stage_of_an_unknown_name_is_refused(capsys):
     assert check.main(["nonsense"]) == 2
     assert "nonsense" in capsys.readouterr().err

@@ -55,3 +55,11 @@ def test_what_no_page_loads_is_deleted_and_the_rest_stays(tmp_path):
     publishing.remove_unused_files(SimpleNamespace(outdir=tmp_path), None)
     assert [path.name for path in (static / "scripts").iterdir()] == ["bootstrap.js"]
     assert list((static / "vendor").iterdir()) == []
+
+
+def test_the_bodies_of_exercises_lose_the_name_that_they_share():
+    page = new_document("page")
+    page += [nodes.section(ids=["exercise-content"]), nodes.section(ids=["exercise-content"])]
+    page += nodes.section(ids=["a-real-section"])
+    publishing.drop_repeated_names(None, page, "page")
+    assert [section["ids"] for section in page.children] == [[], [], ["a-real-section"]]

@@ -63,6 +63,13 @@ def is_view(node: nodes.Node) -> bool:
     return isinstance(node, nodes.Element) and node.get("mime_type") == WIDGET_VIEW
 
 
+def drop_repeated_names(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Unname the bodies of exercises and solutions, which sphinx-exercise names all alike."""
+    for section in doctree.findall(nodes.section):
+        if section["ids"] in (["exercise-content"], ["solution-content"]):
+            section["ids"] = []
+
+
 def remove_unused_files(app: Sphinx, exception: Exception | None) -> None:
     """Delete what was copied into `_static` and is loaded by no page."""
     for pattern in UNUSED:
@@ -76,6 +83,7 @@ def remove_unused_files(app: Sphinx, exception: Exception | None) -> None:
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connect to Sphinx."""
     app.connect("doctree-read", drop_widgets)
+    app.connect("doctree-resolved", drop_repeated_names)
     app.connect("html-page-context", keep_own_files, priority=900)
     app.connect("build-finished", remove_unused_files)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,1 @@
+"""Reference values, and the runner that compares the package with them."""
