@@ -61,7 +61,13 @@ def derived_config(config: dict) -> dict:
         name: str(ROOT / folder) for name, folder in sphinx["local_extensions"].items()
     }
     sphinx["config"]["ogp_site_url"] = address
-    sphinx["config"]["notfound_urls_prefix"] = urlsplit(address).path
+    home = urlsplit(address).path
+    sphinx["config"]["notfound_urls_prefix"] = home
+    sphinx["config"]["notfound_context"] = {
+        "title": "Page not found",
+        "body": "<h1>Page not found</h1><p>There is nothing at this address. "
+        f'Go to <a href="{home}">the front page</a>, or search the book.</p>',
+    }
     return config
 
 
@@ -120,14 +126,14 @@ def main() -> int:
     if not pages():
         print("The build wrote no page.", file=sys.stderr)
         return 1
-    if built.returncode:
-        print("The build failed: what it said is above.", file=sys.stderr)
-        return 1
     front_page = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))["root"] + ".html"
     if not (HTML / front_page).is_file():
         print(f"The build wrote no front page ({front_page}).", file=sys.stderr)
         return 1
     write_redirect(front_page, config["title"])
+    if built.returncode:
+        print("The build failed: what it said is above.", file=sys.stderr)
+        return 1
     print(f"\n{len(pages())} pages in {HTML}\nOpen {HTML / 'index.html'}, or run: make serve")
     return 0
 

@@ -18,9 +18,11 @@ import sys
 from pathlib import Path
 
 from car_relapse.figures import Drawing, builders
+from car_relapse.figures.style import house_style
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "figures"
+KINDS = (".svg", ".png", ".csv", ".json")
 
 
 def source_hash() -> str:
@@ -61,18 +63,22 @@ def write(slug: str, drawing: Drawing, source: str) -> None:
     """Write the four files of one figure."""
     stem = FOLDER / slug
     metadata = {"Date": None, "Creator": "car_relapse"}
-    drawing.figure.savefig(stem.with_suffix(".svg"), metadata=metadata)
-    drawing.figure.savefig(stem.with_suffix(".png"), dpi=200, metadata={"Software": "car_relapse"})
+    with house_style():  # its salt makes the names inside the .svg the same every time
+        drawing.figure.savefig(stem.with_suffix(".svg"), metadata=metadata)
+        drawing.figure.savefig(
+            stem.with_suffix(".png"), dpi=200, metadata={"Software": "car_relapse"}
+        )
     stem.with_suffix(".csv").write_text(table(drawing), encoding="utf-8")
     stem.with_suffix(".json").write_text(sidecar(drawing, source), encoding="utf-8")
 
 
 def stale(source: str) -> list[str]:
-    """Return the slugs whose stored figure is missing or was made by other code or data."""
+    """Return the slugs whose stored figure lacks a file or was made by other code or data."""
     found = []
     for slug in builders():
-        path = FOLDER / f"{slug}.json"
-        if not path.exists() or json.loads(path.read_text(encoding="utf-8"))["source"] != source:
+        files = [FOLDER / f"{slug}{kind}" for kind in KINDS]
+        whole = all(path.is_file() for path in files)
+        if not whole or json.loads(files[-1].read_text(encoding="utf-8"))["source"] != source:
             found.append(slug)
     return found
 

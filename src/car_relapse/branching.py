@@ -162,7 +162,7 @@ def extinction_probability(birth_rate: ArrayLike, death_rate: ArrayLike) -> NDAr
     b = require_non_negative("birth_rate", birth_rate, _RATE_REMEDY)
     d = require_non_negative("death_rate", death_rate, _RATE_REMEDY)
     b, d = np.broadcast_arrays(b, d)
-    ratio = np.divide(d, b, out=np.ones_like(b), where=b > d)
+    ratio = np.divide(d, b, out=np.where(d > 0, 1.0, 0.0), where=b > d)
     return np.asarray(ratio)
 
 
@@ -392,14 +392,15 @@ def leap(law: LineLaw, cells: ArrayLike, rng: np.random.Generator) -> NDArray[np
     1000000000000
     """
     n = np.asarray(cells)
-    if np.any(n < 0) or np.any(n != np.floor(n)):
+    if not np.all(np.isfinite(n)) or np.any(n < 0) or np.any(n != np.floor(n)):
         raise ParameterError(
             f"cells is {cells!r}; a number of cells is a whole number >= 0; round it first"
         )
     mean = n * np.exp(np.minimum(law.log_growth, 700.0))
-    if np.any(mean > _LARGEST_POPULATION):
+    largest = float(np.max(np.maximum(n, mean)))
+    if largest > _LARGEST_POPULATION:
         raise ParameterError(
-            f"the mean number of cells after the leap is {float(np.max(mean)):g}; counts above "
+            f"the mean number of cells before or after the leap is {largest:g}; counts above "
             f"{_LARGEST_POPULATION:g} overflow; end the course at a size a body can hold"
         )
     alive = rng.binomial(n.astype(np.int64), np.exp(law.log_alive))

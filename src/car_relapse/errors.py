@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -48,11 +47,18 @@ def _first_offender(values: NDArray[np.float64], good: NDArray[np.bool_]) -> str
     return f"{flat[index]:g}{place}"
 
 
+def _holds_text(value: Any) -> bool:
+    return np.asarray(value).dtype.kind in "US"
+
+
 def _require(name: str, value: ArrayLike, rule: str, remedy: str, test: Any) -> NDArray[np.float64]:
     try:
-        values = np.asarray(value, dtype=float)
+        # numpy would read the text "0.1" as a number, and the caller keep the text.
+        values = np.asarray(value, dtype=float) if not _holds_text(value) else None
     except (TypeError, ValueError):
-        raise ParameterError(f"{name} is {value!r}; it must be a number; {remedy}") from None
+        values = None
+    if values is None:
+        raise ParameterError(f"{name} is {value!r}; it must be a number; {remedy}")
     good = np.asarray(test(values))
     if not good.all():
         raise ParameterError(f"{name} is {_first_offender(values, good)}; {rule}; {remedy}")
@@ -88,10 +94,12 @@ def require_fraction(name: str, value: ArrayLike, remedy: str) -> NDArray[np.flo
 def require_count(name: str, value: Any, remedy: str, *, minimum: int = 0) -> int:
     """Return `value` as an integer, or raise when it is not a whole number >= `minimum`."""
     try:
-        number = float(value)
+        # Whole numbers stay exact: a seed above 2^53 must not be rounded.
+        number = value if isinstance(value, int | np.integer) else float(value)
     except (TypeError, ValueError):
         raise ParameterError(f"{name} is {value!r}; it must be a number; {remedy}") from None
-    if not math.isfinite(number) or number != math.floor(number) or number < minimum:
+    whole = isinstance(number, int | np.integer) or number.is_integer()
+    if not whole or number < minimum:
         raise ParameterError(
             f"{name} is {value!r}; it must be a whole number >= {minimum}; {remedy}"
         )

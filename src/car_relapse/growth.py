@@ -36,6 +36,8 @@ _LOSS_REMEDY = "give a probability per division"
 # Lines drawn one by one; younger ones are many and small, and enter by their sum.
 _OLDEST_DRAWN = 2000.0
 _MOST_CLONES = 20_000_000
+# Above this, 64-bit counts overflow.
+_LARGEST_POPULATION = 1e18
 
 
 def _check_fixed(fixed: str) -> None:
@@ -156,7 +158,8 @@ def sample_mutants(
     Raises
     ------
     ParameterError
-        When an argument breaks its rule, or more than 2e7 clones would be drawn.
+        When an argument breaks its rule, more than 2e7 clones would be drawn, or a
+        population passes 1e18 mutants.
 
     Examples
     --------
@@ -184,7 +187,14 @@ def sample_mutants(
     owner = np.repeat(np.arange(count), clones)[alive]
     sizes = rng.geometric((x * (1 - d) / (1 - d * x))[alive])
     seen = sizes if e == 1 else rng.binomial(sizes, e)
-    return np.bincount(owner, weights=seen, minlength=count).astype(np.int64)
+    total = np.bincount(owner, weights=seen, minlength=count)
+    if total.max() > _LARGEST_POPULATION:
+        raise ParameterError(
+            f"a jackpot holds {total.max():g} mutants or more; counts above "
+            f"{_LARGEST_POPULATION:g} overflow; lower relative_growth (now "
+            f"{law.relative_growth:g}) or draw fewer"
+        )
+    return total.astype(np.int64)
 
 
 def sample_surviving_mass(

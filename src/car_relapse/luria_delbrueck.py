@@ -47,6 +47,7 @@ __all__ = [
 
 # Beyond this many mutants the recursion (quadratic in time) stops being the right tool.
 _LARGEST_COUNT = 200_000
+_RESCALE = 1e200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,10 +203,17 @@ def mutant_probabilities(
     q = clone_probabilities(law, largest)
     p = np.zeros_like(q)
     if fixed == "size":
-        p[0] = np.exp(-m * (1.0 - q[0]))
+        # The recursion is linear: it starts from 1, and the true p_0, which underflows from
+        # m = 745 on, is put back at the end.
+        p[0], log_scale = 1.0, -m * (1.0 - q[0])
         weighted = np.arange(q.size) * q
         for n in range(1, q.size):
             p[n] = m / n * np.dot(weighted[1 : n + 1], p[n - 1 :: -1])
+            if p[n] > _RESCALE:
+                p[: n + 1] /= _RESCALE
+                log_scale += np.log(_RESCALE)
+        with np.errstate(divide="ignore"):
+            p = np.exp(np.log(p) + log_scale)
     else:
         p[0] = 1.0 / (1.0 + m * (1.0 - q[0]))
         for n in range(1, q.size):
@@ -241,12 +249,17 @@ def mutant_quantile(
     14
     """
     level = float(require_fraction("probability", probability, "give a probability below 1"))
-    largest = 64
-    while largest <= _LARGEST_COUNT:
+    if level == 1:
+        raise ParameterError(
+            "probability is 1; every number of mutants is possible, so no number is the largest; "
+            "give a probability below 1"
+        )
+    largest = 0
+    while largest < _LARGEST_COUNT:
+        largest = min(max(64, 4 * largest), _LARGEST_COUNT)
         cumulative = np.cumsum(mutant_probabilities(events, law, largest, fixed=fixed))
         if cumulative[-1] >= level:
             return int(np.searchsorted(cumulative, level))
-        largest *= 4
     raise ParameterError(
         f"probability is {level:g}; the quantile passes {_LARGEST_COUNT} mutants; ask for a "
         "lower one or use growth.sample_mutants"
@@ -298,6 +311,8 @@ def estimate_events(counts: ArrayLike, law: CloneLaw) -> float:
 
     def score(log_m: float) -> float:
         p = mutant_probabilities(float(np.exp(log_m)), law, int(n.max()))
+        if not p[n].all():  # probabilities underflow only where m is far too large
+            return -float(n.size)
         slope = np.array([np.dot(q[: k + 1], p[k::-1]) - p[k] for k in n])
         return float(np.sum(slope / p[n]))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import difflib
+import math
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -63,15 +64,23 @@ class Parameter:
 
 def _number(text: str, *, key: str, column: str) -> float:
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
         raise LedgerError(
-            f"ledger row {key!r} has {column} {text!r}; it must be a number; correct the row"
-        ) from None
+            f"ledger row {key!r} has {column} {text!r}; it must be a finite number; correct the row"
+        )
+    return number
 
 
 def _row(raw: Mapping[str, str]) -> Parameter:
     key = raw["key"]
+    if len(raw) != len(_COLUMNS) or None in raw.values():
+        raise LedgerError(
+            f"ledger row {key!r} does not have {len(_COLUMNS)} fields; every row has one for each "
+            "column; correct the row"
+        )
     certainty = next((word for word in get_args(Certainty) if word == raw["certainty"]), None)
     if certainty is None:
         raise LedgerError(

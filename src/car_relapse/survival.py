@@ -52,8 +52,8 @@ class RelapseProbabilities:
     """
 
     positive_lines: float
-    """Expected number of lines that still show a target and outlive therapy,
-    dimensionless, >= 0."""
+    """Expected number of lines that still show a target and outlive therapy, without those
+    that also hold a pre-existing escape after a partial loss; dimensionless, >= 0."""
     preexisting_lines: float
     """Expected number of surviving lines that had lost every target before infusion,
     dimensionless, >= 0."""
@@ -221,19 +221,6 @@ def _partial_loss_lines(
     return totals[0], totals[1]
 
 
-def _preexisting_by_partial_loss(patient: Patient) -> float:
-    """Return the expected escaped lines complete before infusion that began by partial loss.
-
-    The same growth, for a therapy that nothing targeted gets through.
-    """
-    nested = _Nested(patient)
-    if nested.targeted == 1:
-        return 0.0
-    # ln p at the floor and h at 0: on the day of infusion no targeted cell counts.
-    floor = np.concatenate([np.full(nested.targeted, -700.0), np.zeros(nested.targeted)])
-    return _partial_loss_lines(nested, floor, patient)[1]
-
-
 def relapse_probabilities(patient: Patient) -> RelapseProbabilities:
     r"""Return the expected surviving lines of one patient, by route, and probabilities.
 
@@ -273,14 +260,20 @@ def relapse_probabilities(patient: Patient) -> RelapseProbabilities:
     preexisting, completed = direct, 0.0
     if nested.targeted > 1:
         partial_positive, partial_negative = _partial_loss_lines(nested, start, patient)
-        before = _preexisting_by_partial_loss(patient)
-        positive += partial_positive
-        completed = partial_negative - before
+        # With h = 0 on the day of infusion only escapes before it count: first those in lines
+        # that therapy clears of targeted cells, then, with ln p at the floor, all of them.
+        log_p_only = np.where(np.arange(start.size) < nested.targeted, start, 0.0)
+        _, before_cleared = _partial_loss_lines(nested, log_p_only, patient)
+        floor = np.where(np.arange(start.size) < nested.targeted, -700.0, 0.0)
+        _, before = _partial_loss_lines(nested, floor, patient)
+        # Each line counts once: one with both kinds of survivors counts as pre-existing.
+        positive += partial_positive - (before - before_cleared)
+        completed = partial_negative - before_cleared
         preexisting += before
     return RelapseProbabilities(
-        positive_lines=positive,
-        preexisting_lines=preexisting,
-        completed_lines=completed,
+        positive_lines=float(positive),
+        preexisting_lines=float(preexisting),
+        completed_lines=float(completed),
         acquired_lines=size * float(h),
     )
 
@@ -312,4 +305,7 @@ def antigen_positive_probability(burden: ArrayLike, log_hazard: ArrayLike) -> ND
     """
     lines = require_positive("burden", burden, "give a number of cells")
     hazard = require_positive("log_hazard", log_hazard, "give ln(1 + I) of one line")
-    return np.asarray(-np.expm1(lines * np.log1p(-np.exp(-hazard))))
+    # ln(1 - e^-J), by the form that keeps its digits on each side of ln 2.
+    few, many = np.minimum(hazard, 0.7), np.maximum(hazard, 0.6)
+    log_cleared = np.where(hazard < np.log(2.0), np.log(-np.expm1(-few)), np.log1p(-np.exp(-many)))
+    return np.asarray(-np.expm1(lines * log_cleared))

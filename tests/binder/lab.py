@@ -198,7 +198,7 @@ def run_all_cells(page: Page) -> None:
     prompts = page.locator(f"{CODE_CELL} .jp-InputArea-prompt")
 
     def all_ran() -> bool:
-        return all(text.strip(" []:").isdigit() for text in prompts.all_inner_texts())
+        return all(text.strip(" []:").isdigit() for text in prompts.all_text_contents())
 
     # After an error the cells below it keep empty brackets for ever.
     wait(RUN_SECONDS, "every cell to run", lambda: all_ran() or complaints(page))
@@ -208,7 +208,7 @@ def complaints(page: Page) -> list[str]:
     """Return the errors and warnings that the notebook shows."""
     kinds = ("application/vnd.jupyter.error", "application/vnd.jupyter.stderr")
     selector = ", ".join(f'.jp-Notebook [data-mime-type="{kind}"]' for kind in kinds)
-    return page.locator(selector).all_inner_texts()
+    return page.locator(selector).all_text_contents()
 
 
 def controls(page: Page) -> Locator:
@@ -219,7 +219,7 @@ def controls(page: Page) -> Locator:
 
 def describe(control: Locator) -> str:
     """Return the control's label as the reader sees it."""
-    return control.locator(".widget-label").first.inner_text() or "a control without a label"
+    return control.locator(".widget-label").first.text_content() or "a control without a label"
 
 
 def pictures(control: ElementHandle) -> str:
@@ -237,7 +237,7 @@ def pictures(control: ElementHandle) -> str:
 
 def moves_the_figure(page: Page, control: Locator, seconds: float = CONTROL_SECONDS) -> bool:
     """Use the mouse on the control; tell whether the figure beside it changed in time."""
-    control.scroll_into_view_if_needed()
+    _scroll_to(page, control)
     handle = control.element_handle()
     before = pictures(handle)
     if control.locator(".noUi-target").count():
@@ -251,6 +251,22 @@ def moves_the_figure(page: Page, control: Locator, seconds: float = CONTROL_SECO
     except LabProblem:
         return False
     return True
+
+
+def _scroll_to(page: Page, control: Locator) -> None:
+    """Turn the mouse wheel from the top of the notebook until the control is in view."""
+    # Lab lays out only the cells around the view, so there is nothing yet to scroll to at once.
+    box = page.locator(".jp-WindowedPanel-outer").bounding_box()
+    page.mouse.move(box["x"] + 20, box["y"] + box["height"] / 2)
+    page.mouse.wheel(0, -1_000_000)
+
+    def in_view() -> bool:
+        if not control.is_visible():
+            page.mouse.wheel(0, box["height"] / 2)
+        return control.is_visible()
+
+    wait(CONTROL_SECONDS, f"{describe(control)!r} to come into view", in_view)
+    control.scroll_into_view_if_needed()
 
 
 def _click_track(track: Locator) -> None:

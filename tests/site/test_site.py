@@ -105,7 +105,7 @@ def test_an_unknown_address_is_answered_with_the_books_own_page(address, prefix)
     body = answer.value.read().decode()
     assert answer.value.code == 404
     assert "not found" in body.lower()
-    assert f'href="{prefix}' in body
+    assert f'<a href="{prefix}">the front page</a>' in body
     answer.value.close()
 
 

@@ -152,7 +152,7 @@ def test_tables_are_read_only_and_loaded_once():
 
 
 def test_every_field_of_every_record_has_its_own_docstring():
-    text = (resources.files("car_relapse") / "evidence.py").read_text(encoding="utf-8")
+    text = (resources.files("car_relapse") / "records.py").read_text(encoding="utf-8")
     for record in (evidence.Sourced, evidence.Trial, evidence.Mechanism, evidence.KineticValue):
         for field in dataclasses.fields(record):
             after = text.split(f"    {field.name}: ", 1)[1].splitlines()

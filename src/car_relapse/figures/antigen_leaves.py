@@ -62,11 +62,11 @@ def pre_existence(patient: Patient | None = None) -> Drawing:
         for key, style, colour, label in (
             ("surviving_fixed_size", "-", NEGATIVE, "a line that will survive, fixed size"),
             ("surviving_fixed_time", "--", NEGATIVE, "a line that will survive, fixed time"),
-            ("living_fixed_size", "-", POSITIVE, "a living cell, fixed size"),
-            ("living_fixed_time", "--", POSITIVE, "a living cell, fixed time"),
+            ("living_fixed_size", "-.", POSITIVE, "a living cell, fixed size"),
+            ("living_fixed_time", ":", POSITIVE, "a living cell, fixed time"),
         ):
             ax.plot(nu, columns[key], style, color=colour, label=label)
-        ax.axvline(fitted, color=NEUTRAL, linewidth=1.2, linestyle=":")
+        ax.axvline(fitted, color=NEUTRAL, linewidth=1.2)
         ax.text(fitted * 1.1, 0.95, f"fitted, {n['nu_lamble']}", color=NEUTRAL, va="top")
         ax.set_xscale("log")
         ax.set_xlim(1e-2, 1e2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -33,10 +34,11 @@ __all__ = [
 POSITIVE = "#0072B2"
 NEGATIVE = "#D55E00"
 CURED = "#009E73"
-NEUTRAL = "#7A7A7A"
+NEUTRAL = "#6B6B6B"
 INK = "#1F2328"
 
-_STYLE = {
+# Any, because Matplotlib's releases disagree on the type of a setting's name.
+_STYLE: Any = {
     "figure.figsize": (6.8, 3.9),
     "figure.dpi": 110,
     "figure.constrained_layout.use": True,
@@ -100,12 +102,10 @@ def house_style() -> Iterator[None]:
         yield
 
 
-def axes(
-    *, columns: int = 1, width: float = 6.8, height: float = 3.9, **sharing: bool
-) -> tuple[Figure, list[Axes]]:
+def axes(*, columns: int = 1, width: float = 6.8, height: float = 3.9) -> tuple[Figure, list[Axes]]:
     """Return a figure that no pyplot state knows, and its axes from left to right."""
     figure = Figure(figsize=(width, height), layout="constrained")
-    grid = figure.subplots(1, columns, squeeze=False, **sharing)
+    grid = figure.subplots(1, columns, squeeze=False)
     return figure, list(grid[0])
 
 

@@ -1,0 +1,262 @@
+"""Evidence tables as files: CSV rows into checked records.
+
+A row that breaks a rule is refused with its table, key, value, rule and remedy.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import re
+from dataclasses import fields
+from types import MappingProxyType
+from typing import IO, TYPE_CHECKING, Any, NoReturn, TypeVar, get_args
+
+from car_relapse.errors import EvidenceError
+from car_relapse.records import (
+    PHENOTYPES,
+    Construct,
+    KineticValue,
+    Landmark,
+    Mechanism,
+    Reading,
+    RelapseType,
+    Statistic,
+    Trial,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+__all__ = ["read_kinetics", "read_landmarks", "read_mechanisms", "read_trials"]
+
+_DOI = re.compile(r"10\.\d{4,9}/\S+")
+_BIBKEY = re.compile(r"[a-z][a-z0-9_]*")
+
+_Record = TypeVar("_Record", Trial, Mechanism, KineticValue, Landmark)
+
+
+class _Cells:
+    """The cells of one row, parsed on demand; every complaint names table, row, value and rule."""
+
+    def __init__(self, table: str, key: str, raw: Mapping[str, str]) -> None:
+        self.table, self.key, self.raw = table, key, raw
+
+    def fail(self, column: str, rule: str, remedy: str = "correct the row") -> NoReturn:
+        raise EvidenceError(
+            f"{self.table} row {self.key!r} has {column} {self.raw[column]!r}; {rule}; {remedy}"
+        )
+
+    def real(self, column: str) -> float | None:
+        if not self.raw[column]:
+            return None
+        try:
+            value = float(self.raw[column])
+        except ValueError:
+            value = math.nan
+        if not math.isfinite(value):
+            self.fail(column, "it must be a finite number or empty")
+        return value
+
+    def count(self, column: str) -> int | None:
+        value = self.real(column)
+        if value is None:
+            return None
+        if value < 0 or value != math.floor(value):
+            self.fail(column, "it must be a whole number >= 0 or empty")
+        return int(value)
+
+    def percent(self, column: str) -> float | None:
+        value = self.real(column)
+        if value is not None and not 0 <= value <= 100:
+            self.fail(column, "a percentage must lie in [0, 100]")
+        return value
+
+    def choice(self, column: str, known: tuple[str, ...]) -> Any:
+        if self.raw[column] not in known:
+            words = ", ".join(repr(w) for w in known)
+            self.fail(column, f"it must be one of {words}", "use a known word or extend the list")
+        return self.raw[column]
+
+    def names(self, column: str, known: tuple[str, ...]) -> frozenset[str]:
+        words = frozenset(filter(None, self.raw[column].split(";")))
+        if not words <= set(known):
+            self.fail(column, "it must list columns of this table, separated by ';'")
+        return words
+
+    def source(self) -> dict[str, Any]:
+        if self.raw["doi"] and not _DOI.fullmatch(self.raw["doi"]):
+            self.fail("doi", "a DOI reads 10.<registrant>/<suffix> without spaces")
+        if self.raw["bibkey"] and not _BIBKEY.fullmatch(self.raw["bibkey"]):
+            self.fail("bibkey", "a key holds lower-case letters, digits and underscores")
+        if self.raw["verification"].partition(":")[0] not in get_args(Reading):
+            words = ", ".join(get_args(Reading))
+            self.fail("verification", f"it must begin with one of {words}", "say how it was read")
+        return {c: self.raw[c] for c in ("doi", "bibkey", "verification")}
+
+    def ordered(self, low: str, high: str, rule: str) -> None:
+        smaller, larger = self.real(low), self.real(high)
+        if smaller is not None and larger is not None and smaller > larger:
+            self.fail(low, f"{rule}, and {high} is {self.raw[high]}")
+
+
+def _trial(row: _Cells) -> Trial:
+    columns = tuple(f.name for f in fields(Trial))
+    antigens = tuple(filter(None, row.raw["antigens"].split(";")))
+    if not antigens:
+        row.fail("antigens", "a trial targets at least one antigen", "name the antigens")
+    counts: dict[str, Any] = {
+        c: row.count(c) for c in columns if c.startswith("n_") or c.endswith("_ge3")
+    }
+    row.ordered("n_cr", "n_evaluable", "no more can respond than are evaluable")
+    row.ordered("n_evaluable", "n_infused", "no more can be evaluable than were infused")
+    for toxicity in ("crs_ge3", "icans_ge3"):
+        row.ordered(toxicity, "n_infused", "no more can have toxicity than were infused")
+    parts = sum(counts[f"n_relapse_{part}"] or 0 for part in PHENOTYPES)
+    if counts["n_relapse"] is not None and parts > counts["n_relapse"]:
+        row.fail("n_relapse", f"its parts add up to {parts}, more than the whole")
+    if bool(row.raw["efs_or_pfs_12m"]) != bool(row.raw["endpoint_12m"]):
+        row.fail("endpoint_12m", "a 12-month value and the name of its endpoint go together")
+    trial = Trial(
+        antigens=antigens,
+        construct=row.choice("construct", get_args(Construct)),
+        efs_or_pfs_12m=row.percent("efs_or_pfs_12m"),
+        os_12m=row.percent("os_12m"),
+        median_followup_months=row.real("median_followup_months"),
+        background=row.names("background", columns),
+        derived=row.names("derived", columns),
+        **counts,
+        **row.source(),
+        **_words(row, "key nct sponsor_or_group costim disease population phase"),
+        **_words(row, "cr_definition endpoint_12m notes"),
+    )
+    numbers = [*counts, "efs_or_pfs_12m", "os_12m"]
+    if not trial.verified and any(getattr(trial, c) is not None for c in numbers):
+        row.fail("verification", "a row that was not found carries no number", "clear its numbers")
+    return trial
+
+
+def _words(row: _Cells, columns: str) -> dict[str, Any]:
+    return {column: row.raw[column] for column in columns.split()}
+
+
+def _mechanism(row: _Cells) -> Mechanism:
+    return Mechanism(
+        relapse_type=row.choice("relapse_type", get_args(RelapseType)),
+        **row.source(),
+        **_words(row, "key mechanism antigen evidence quantitative_value"),
+    )
+
+
+def _kinetic_value(row: _Cells) -> KineticValue:
+    row.ordered("low", "high", "the lower end must not exceed the upper")
+    return KineticValue(
+        value=row.real("value"),
+        bound=row.choice("bound", ("", ">")),
+        low=row.real("low"),
+        high=row.real("high"),
+        **row.source(),
+        **_words(row, "key parameter unit context notes"),
+    )
+
+
+def _landmark(row: _Cells) -> Landmark:
+    unit = row.choice("unit", ("%", "months"))
+    number = row.percent if unit == "%" else row.real
+    value = number("value")
+    if value is None:
+        row.fail("value", "a landmark needs its value", "enter the value or remove the row")
+    if row.raw["statistic"] == "probability" and not row.raw["month"]:
+        row.fail("month", "a probability needs the month it holds at")
+    row.ordered("month", "month_high", "the window must not end before it starts")
+    row.ordered("ci_low", "value", "the interval must hold the value")
+    row.ordered("value", "ci_high", "the interval must hold the value")
+    return Landmark(
+        statistic=row.choice("statistic", get_args(Statistic)),
+        month=row.real("month"),
+        month_high=row.real("month_high"),
+        value=value,
+        ci_low=number("ci_low"),
+        ci_high=number("ci_high"),
+        high_not_reached=row.choice("high_not_reached", ("", "yes")) == "yes",
+        interval=row.choice("interval", ("", "95% CI", "IQR")),
+        unit=unit,
+        n_at_start=row.count("n_at_start"),
+        **row.source(),
+        **_words(row, "trial_key endpoint subset notes"),
+    )
+
+
+def _rows(
+    stream: IO[str],
+    table: str,
+    record: type[_Record],
+    build: Callable[[_Cells], _Record],
+    key: str = "key",
+) -> Iterable[_Record]:
+    reader = csv.DictReader(stream)
+    needed = {f.name for f in fields(record)}
+    if set(reader.fieldnames or ()) != needed:
+        odd = ", ".join(sorted(needed ^ set(reader.fieldnames or ())))
+        raise EvidenceError(
+            f"the header of {table} is off by {odd}; it must name the fields of "
+            f"{record.__name__}; restore the header"
+        )
+    empty = True
+    for raw in reader:
+        empty = False
+        if None in raw or None in raw.values() or not raw[key]:
+            raise EvidenceError(
+                f"{table} line {reader.line_num} has {key} {raw[key]!r}; a row has a key and one "
+                "cell per column; quote cells that hold commas"
+            )
+        yield build(_Cells(table, raw[key], raw))
+    if empty:
+        raise EvidenceError(f"{table} is empty; it must hold at least one row; restore the file")
+
+
+def _keyed(table: str, rows: Iterable[Any]) -> Mapping[str, Any]:
+    found: dict[str, Any] = {}
+    for row in rows:
+        if row.key in found:
+            raise EvidenceError(
+                f"{table} key {row.key!r} stands twice; keys are unique; remove one row"
+            )
+        found[row.key] = row
+    return MappingProxyType(found)
+
+
+def read_trials(stream: IO[str]) -> Mapping[str, Trial]:
+    """Read trial rows from an open CSV file, checked and keyed by `Trial.key`.
+
+    Parameters
+    ----------
+    stream : text file
+        CSV with the header of ``data/trials.csv``.
+
+    Returns
+    -------
+    mapping of str to Trial
+        Read-only, in the order of the file.
+
+    Raises
+    ------
+    EvidenceError
+        When the table is empty or a row breaks a rule; names row, value, rule and remedy.
+    """
+    return _keyed("trials", _rows(stream, "trials", Trial, _trial))
+
+
+def read_mechanisms(stream: IO[str]) -> Mapping[str, Mechanism]:
+    """Read mechanism rows from an open CSV file, as `read_trials` does."""
+    return _keyed("mechanisms", _rows(stream, "mechanisms", Mechanism, _mechanism))
+
+
+def read_kinetics(stream: IO[str]) -> Mapping[str, KineticValue]:
+    """Read kinetic values from an open CSV file, as `read_trials` does."""
+    return _keyed("kinetics", _rows(stream, "kinetics", KineticValue, _kinetic_value))
+
+
+def read_landmarks(stream: IO[str]) -> tuple[Landmark, ...]:
+    """Read landmark values from an open CSV file, in the order of the file."""
+    return tuple(_rows(stream, "landmarks", Landmark, _landmark, "trial_key"))

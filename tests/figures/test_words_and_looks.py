@@ -1,0 +1,161 @@
+"""Every figure can be read: its words quote its numbers, and its lines differ for every eye."""
+
+from __future__ import annotations
+
+import re
+from itertools import combinations
+
+import numpy as np
+import pytest
+import vision
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import same_color
+from matplotlib.text import Text
+
+from car_relapse.figures import style
+
+SERIES = {
+    "positive": style.POSITIVE,
+    "negative": style.NEGATIVE,
+    "cured": style.CURED,
+    "ink": style.INK,
+}
+# A number with its power of ten, or a bare power of ten; not the digits of a name (CD19).
+NUMERAL = re.compile(r"(?<![\w.])\d+(?:,\d{3})*(?:\.\d+)?(?: × 10[⁻⁰¹²³⁴-⁹]+)?[⁰¹²³⁴-⁹]*")
+SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
+# What the words give besides results: ends of axes, days and months read off, levels.
+SCALE = {
+    "stein-curve": {"90", "28", "365"},
+    "relapse-split": {"95"},
+    "cohort-outcome": {"6", "12", "36"},
+    "two-patients": set(),
+    "persistence-map": {"15", "3000"},
+    "pre-existence": {"0.01", "100", "1"},
+    "escape-timing": {"1000"},
+    "jackpots": {"100"},
+}
+
+
+def numerals(text: str) -> set[str]:
+    return set(NUMERAL.findall(text.rstrip(".")))
+
+
+def quotable(drawing) -> set[str]:
+    return {numeral for n in drawing.numbers.values() for numeral in numerals(n.text)}
+
+
+def texts(drawing) -> list[Text]:
+    FigureCanvasAgg(drawing.figure).draw()
+    return [t for t in drawing.figure.findobj(Text) if t.get_visible() and t.get_text().strip()]
+
+
+def look(line) -> tuple:
+    """Return how a line looks in grey."""
+    filled = not same_color(line.get_markerfacecolor(), "white")
+    dashes = line.get_linestyle()
+    return dashes, line.get_marker(), line.get_marker() in ("None", "") or filled
+
+
+def series(ax) -> list:
+    return [line for line in ax.lines if not line.get_label().startswith("_")]
+
+
+def test_a_numeral_is_found_whole():
+    text = "CD19 in 3.2 × 10⁶ of 10⁷, 24,000, 180, or 0.5 (34 to 50); at uN = 1."
+    assert numerals(text) == {"3.2 × 10⁶", "10⁷", "24,000", "180", "0.5", "34", "50", "1"}
+
+
+def test_the_caption_has_at_most_25_words(drawing):
+    assert 5 <= len(drawing.caption.split()) <= 25
+
+
+def test_the_alt_text_quotes_two_or_more_numbers(drawing):
+    assert len(re.findall(r"\d", drawing.alt)) >= 2
+    assert len(numerals(drawing.alt) & quotable(drawing)) >= 2
+
+
+def test_the_words_hold_no_number_of_unknown_origin(slug, drawing):
+    known = quotable(drawing) | SCALE[slug]
+    if slug == "relapse-split":  # its rows are its numbers
+        known |= {
+            f"{100 * v:.0f}" for name, c in drawing.data.items() if name != "cohort" for v in c
+        }
+    assert numerals(drawing.alt) | numerals(drawing.caption) <= known
+
+
+def printed(text: str) -> tuple[float, float]:
+    """Return the number in a text, and half a unit of its last digit."""
+    mantissa, _, exponent = re.fullmatch(r"([\d.]+)?(?: × )?(10([⁻⁰¹²³⁴-⁹]+))?", text).groups()
+    power = 10.0 ** int(exponent.translate(SUPERSCRIPTS)) if exponent else 1.0
+    decimals = len((mantissa or "").partition(".")[2])
+    return float(mantissa or 1) * power, 0.5 * 10.0**-decimals * power
+
+
+def test_every_quoted_number_prints_its_value(drawing):
+    for key, number in drawing.numbers.items():
+        text = number.text.replace(",", "")
+        if text.startswith(("less than ", "more than ")):
+            word, _, limit = text.split(" ")
+            assert (number.value < float(limit)) == (word == "less"), key
+        else:
+            value, half = printed(text)
+            # Zeros at the end of a whole number may be rounding: 24,154 is printed as 24,000.
+            zeros = len(text) - len(text.rstrip("0")) if text.isdigit() else 0
+            assert abs(value - number.value) <= half * 10.0**zeros * (1 + 1e-9), key
+
+
+def test_columns_of_the_data_are_whole_numbers_of_equal_length(drawing):
+    assert len({column.shape for column in drawing.data.values()}) == 1
+    for name, column in drawing.data.items():
+        assert column.ndim == 1, name
+        assert np.isfinite(column).all(), name
+
+
+def test_no_text_is_smaller_than_nine_points(drawing):
+    assert {t.get_text(): t.get_fontsize() for t in texts(drawing) if t.get_fontsize() < 9} == {}
+
+
+def test_all_text_stands_out_from_white(drawing):
+    faint = {t.get_text() for t in texts(drawing) if vision.contrast_on_white(t.get_color()) < 4.5}
+    assert faint == set()
+
+
+def test_nothing_is_cut_off(drawing):
+    canvas = FigureCanvasAgg(drawing.figure)
+    canvas.draw()
+    drawn = drawing.figure.get_tightbbox(canvas.get_renderer())
+    width, height = drawing.figure.get_size_inches()
+    assert min(drawn.x0, drawn.y0, width - drawn.x1, height - drawn.y1) > -0.01
+
+
+@pytest.mark.parametrize("matrix", vision.DEFICIENCIES.values(), ids=vision.DEFICIENCIES)
+def test_simulated_vision_leaves_grey_as_it_is(matrix):
+    np.testing.assert_allclose(np.sum(matrix, axis=1), 1, atol=2e-6)
+
+
+def test_simulated_vision_confuses_what_it_should():
+    # Red and green of equal lightness merge for protan and deutan eyes, not for tritan ones.
+    red, green = "#B04A4A", "#5E7A3A"
+    assert vision.difference(red, green, "deutan") < 0.5 * vision.difference(red, green, "tritan")
+
+
+@pytest.mark.parametrize("deficiency", vision.DEFICIENCIES)
+def test_the_palette_is_distinct_under_colour_vision_deficiency(deficiency):
+    for one, other in combinations(SERIES, 2):
+        assert vision.difference(SERIES[one], SERIES[other], deficiency) > 15, (one, other)
+
+
+def test_series_of_one_panel_differ_in_grey(drawing):
+    for ax in drawing.figure.axes:
+        looks = [look(line) for line in series(ax)]
+        assert len(set(looks)) == len(looks), looks
+
+
+def test_every_series_wears_a_colour_of_the_palette(drawing):
+    known = SERIES.values()
+    for ax in drawing.figure.axes:
+        for line in series(ax):
+            drawn = (
+                line.get_markeredgecolor() if line.get_linestyle() == "None" else line.get_color()
+            )
+            assert any(same_color(drawn, colour) for colour in known), line.get_label()

@@ -1,0 +1,110 @@
+"""Killing, therapies and patients."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from car_relapse.errors import ParameterError
+from car_relapse.exposure import stein_typical
+from car_relapse.parameters import default
+from car_relapse.patient import Leukaemia, typical_leukaemia, typical_patient
+from car_relapse.therapy import Killing, Therapy, default_killing
+
+killings = st.builds(
+    Killing, maximal_rate=st.floats(0.01, 10.0), half_level=st.floats(1.0, 1e6)
+)  # fmt: skip
+
+
+@given(killings, st.floats(0.0, 0.999))
+def test_the_level_for_a_rate_inverts_the_rate_of_a_level(killing, part):
+    rate = part * killing.maximal_rate
+    assert float(killing.rate(killing.level_for(rate))) == pytest.approx(rate, abs=1e-12)
+
+
+@given(killings)
+def test_killing_is_half_maximal_at_the_half_level_and_rises_with_the_level(killing):
+    assert float(killing.rate(killing.half_level)) == pytest.approx(killing.maximal_rate / 2)
+    assert np.all(np.diff(killing.rate(np.geomspace(1e-3, 1e9, 50))) >= 0)
+    assert float(killing.rate(0.0)) == 0.0
+
+
+@given(killings)
+def test_no_level_reaches_the_maximal_rate(killing):
+    assert killing.level_for(killing.maximal_rate) == float("inf")
+    assert killing.level_for(1.1 * killing.maximal_rate) == float("inf")
+
+
+def test_the_last_day_of_killing_at_a_rate_inverts_the_killing_rate():
+    therapy = Therapy(exposure=stein_typical(), killing=default_killing())
+    for rate in (0.01, 0.065, 0.5):
+        day = therapy.last_day_above(rate)
+        assert float(therapy.killing_rate(day)) == pytest.approx(rate, rel=1e-9)
+        assert float(therapy.killing_rate(day + 1)) < rate
+    assert therapy.last_day_above(1.02) == 0.0  # between the peak's rate and the maximal one
+    assert therapy.last_day_above(2.0) == 0.0
+
+
+def test_the_typical_patient_is_the_ledger():
+    patient = typical_patient()
+    assert patient.leukaemia == typical_leukaemia()
+    assert patient.leukaemia.burden == default("leukaemia.burden")
+    assert patient.leukaemia.birth_rate == default("leukaemia.birth_rate")
+    assert patient.leukaemia.death_rate == default("leukaemia.death_rate")
+    assert patient.losses.per_antigen == (default("loss.cd19"),)
+    assert patient.losses.common_mode == default("loss.common_mode")
+    assert patient.therapy.killing.maximal_rate == default("killing.maximal_rate")
+    assert patient.therapy.killing.half_level == default("killing.half_level")
+    assert typical_patient(burden=1e8).leukaemia.burden == 1e8
+
+
+def test_net_rate_and_survival_follow_from_the_rates():
+    leukaemia = Leukaemia(birth_rate=0.4, death_rate=0.1, burden=1e6)
+    assert leukaemia.net_rate == pytest.approx(0.3)
+    assert leukaemia.survival == pytest.approx(0.75)
+
+
+@pytest.mark.parametrize(
+    ("call", "shown", "remedy"),
+    [
+        (lambda: Killing(maximal_rate=0, half_level=1), "maximal_rate is 0", "see ledger"),
+        (lambda: Killing(maximal_rate=float("inf"), half_level=1), "rate is inf", "see ledger"),
+        (lambda: Killing(maximal_rate="1.15", half_level=1), "rate is '1.15'", "see ledger"),
+        (lambda: Killing(maximal_rate=1, half_level=-2), "half_level is -2", "see ledger"),
+        (lambda: Leukaemia(birth_rate=-1, death_rate=0, burden=1e9), "birth_rate is -1", "ledger"),
+        (
+            lambda: Leukaemia(birth_rate=0.1, death_rate=-1, burden=1e9),
+            "death_rate is -1",
+            "give a rate",
+        ),
+        (
+            lambda: Leukaemia(birth_rate=0.1, death_rate=0.1, burden=1e9),
+            "death_rate is 0.1 and birth_rate is 0.1",
+            "change the rates",
+        ),
+        (
+            lambda: Leukaemia(birth_rate=0.1, death_rate=0.3, burden=1e9),
+            "death_rate is 0.3 and birth_rate is 0.1",
+            "change the rates",
+        ),
+        (
+            lambda: Leukaemia(birth_rate=0.1, death_rate=0.05, burden=float("nan")),
+            "burden is nan",
+            "see ledger",
+        ),
+        (
+            lambda: Leukaemia(birth_rate=0.1, death_rate=0.05, burden=19.9),
+            "burden is 19.9",
+            "give a larger burden",
+        ),
+    ],
+)
+def test_bad_input_is_refused_with_value_and_remedy(call, shown, remedy):
+    with pytest.raises(ParameterError, match=f"{shown}.*{remedy}"):
+        call()
+
+
+def test_the_smallest_allowed_burden_is_allowed():
+    assert Leukaemia(birth_rate=0.1, death_rate=0.05, burden=20.0).burden == 20.0
