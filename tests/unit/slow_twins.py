@@ -6,6 +6,7 @@ Each is written from the definition of the process, not from the formula it chec
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from scipy.integrate import quad
@@ -165,17 +166,17 @@ def exact_fates(
 
 
 def kendall_integral(birth: float, removal, horizon: float, kinks=()) -> float:
-    """Return I = integral of r e^(integral of (r - b)), nested quadrature, scaled by nothing."""
+    """Return I = integral of r e^(integral of (r - b)), by nested quadrature."""
     points = [0.0, *[k for k in sorted(kinks) if 0 < k < horizon], horizon]
 
     def rho(t: float) -> float:
         ends = [*[p for p in points if p < t], t]
         return sum(
             quad(lambda x: removal(x) - birth, a, b, epsabs=1e-12, epsrel=1e-12)[0]
-            for a, b in zip(ends[:-1], ends[1:], strict=True)
+            for a, b in pairwise(ends)
         )
 
     return sum(
         quad(lambda t: removal(t) * np.exp(rho(t)), a, b, epsrel=1e-9, limit=400)[0]
-        for a, b in zip(points[:-1], points[1:], strict=True)
+        for a, b in pairwise(points)
     )

@@ -20,7 +20,7 @@ FIELDS = {
 }
 NOTES = re.compile(
     r"PMID \d+|PMC\d+|(?:ASH a|A)bstract \d+|BioModels BIOMD\d+|Preprint|DOI not checked"
-    r"|Journal and year not checked|Title in square brackets is a description"
+    r"|Authors not seen|Journal and year not checked|Title in square brackets is a description"
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -72,8 +73,7 @@ def test_the_area_is_the_integral_of_the_curve(curve, stretch):
     day = stretch * curve.peak_day
     pieces = [0.0, min(day, curve.peak_day), day]
     wanted = sum(
-        quad(lambda t: float(curve.level(t)), a, b, epsrel=1e-10)[0]
-        for a, b in zip(pieces[:-1], pieces[1:], strict=True)
+        quad(lambda t: float(curve.level(t)), a, b, epsrel=1e-10)[0] for a, b in pairwise(pieces)
     )
     assert float(curve.area(day)) == pytest.approx(wanted, rel=1e-8)
 

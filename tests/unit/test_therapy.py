@@ -1,4 +1,4 @@
-"""Killing, therapies and patients."""
+"""Killing and therapies."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from car_relapse.errors import ParameterError
 from car_relapse.exposure import stein_typical
 from car_relapse.parameters import default
-from car_relapse.patient import Leukaemia, typical_leukaemia, typical_patient
 from car_relapse.therapy import Killing, Therapy, default_killing
 
 killings = st.builds(
@@ -43,27 +42,13 @@ def test_the_last_day_of_killing_at_a_rate_inverts_the_killing_rate():
         day = therapy.last_day_above(rate)
         assert float(therapy.killing_rate(day)) == pytest.approx(rate, rel=1e-9)
         assert float(therapy.killing_rate(day + 1)) < rate
-    assert therapy.last_day_above(1.02) == 0.0  # between the peak's rate and the maximal one
+    assert therapy.last_day_above(1.1) == 0.0  # between the peak's rate and the maximal one
     assert therapy.last_day_above(2.0) == 0.0
 
 
-def test_the_typical_patient_is_the_ledger():
-    patient = typical_patient()
-    assert patient.leukaemia == typical_leukaemia()
-    assert patient.leukaemia.burden == default("leukaemia.burden")
-    assert patient.leukaemia.birth_rate == default("leukaemia.birth_rate")
-    assert patient.leukaemia.death_rate == default("leukaemia.death_rate")
-    assert patient.losses.per_antigen == (default("loss.cd19"),)
-    assert patient.losses.common_mode == default("loss.common_mode")
-    assert patient.therapy.killing.maximal_rate == default("killing.maximal_rate")
-    assert patient.therapy.killing.half_level == default("killing.half_level")
-    assert typical_patient(burden=1e8).leukaemia.burden == 1e8
-
-
-def test_net_rate_and_survival_follow_from_the_rates():
-    leukaemia = Leukaemia(birth_rate=0.4, death_rate=0.1, burden=1e6)
-    assert leukaemia.net_rate == pytest.approx(0.3)
-    assert leukaemia.survival == pytest.approx(0.75)
+def test_the_default_killing_is_the_ledger():
+    assert default_killing().maximal_rate == default("killing.maximal_rate")
+    assert default_killing().half_level == default("killing.half_level")
 
 
 @pytest.mark.parametrize(
@@ -73,38 +58,8 @@ def test_net_rate_and_survival_follow_from_the_rates():
         (lambda: Killing(maximal_rate=float("inf"), half_level=1), "rate is inf", "see ledger"),
         (lambda: Killing(maximal_rate="1.15", half_level=1), "rate is '1.15'", "see ledger"),
         (lambda: Killing(maximal_rate=1, half_level=-2), "half_level is -2", "see ledger"),
-        (lambda: Leukaemia(birth_rate=-1, death_rate=0, burden=1e9), "birth_rate is -1", "ledger"),
-        (
-            lambda: Leukaemia(birth_rate=0.1, death_rate=-1, burden=1e9),
-            "death_rate is -1",
-            "give a rate",
-        ),
-        (
-            lambda: Leukaemia(birth_rate=0.1, death_rate=0.1, burden=1e9),
-            "death_rate is 0.1 and birth_rate is 0.1",
-            "change the rates",
-        ),
-        (
-            lambda: Leukaemia(birth_rate=0.1, death_rate=0.3, burden=1e9),
-            "death_rate is 0.3 and birth_rate is 0.1",
-            "change the rates",
-        ),
-        (
-            lambda: Leukaemia(birth_rate=0.1, death_rate=0.05, burden=float("nan")),
-            "burden is nan",
-            "see ledger",
-        ),
-        (
-            lambda: Leukaemia(birth_rate=0.1, death_rate=0.05, burden=19.9),
-            "burden is 19.9",
-            "give a larger burden",
-        ),
     ],
 )
 def test_bad_input_is_refused_with_value_and_remedy(call, shown, remedy):
     with pytest.raises(ParameterError, match=f"{shown}.*{remedy}"):
         call()
-
-
-def test_the_smallest_allowed_burden_is_allowed():
-    assert Leukaemia(birth_rate=0.1, death_rate=0.05, burden=20.0).burden == 20.0

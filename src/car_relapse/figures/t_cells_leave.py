@@ -139,8 +139,8 @@ def persistence_map(burdens: tuple[float, float, float] = (1e7, 1e8, 1e9)) -> Dr
         ax.legend(title="cells at infusion", loc="center left", bbox_to_anchor=(0.0, 0.5))
     return Drawing(
         figure=figure,
-        caption="Burden outweighs persistence: ten times fewer cells buy more than ten times longer "
-        "memory.",
+        caption="Burden outweighs persistence: ten times fewer cells buy more than ten times "
+        "longer memory.",
         alt="Probability of antigen-positive relapse against the half-life of the memory phase, "
         f"15 to 3000 days. At the typical {n['half_life_typical_days']} days it is {n['p_low']} "
         f"with {n['burden_low']} cells, {n['p_mid']} with {n['burden_mid']} and {n['p_high']} with "

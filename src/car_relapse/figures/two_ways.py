@@ -87,7 +87,7 @@ def relapse_split_by_cohort() -> Drawing:
         ax.set_ylim(-0.6, len(rows) - 0.4)
         ax.set_xlabel("share of relapses with known phenotype (%)")
         ax.grid(axis="y", visible=False)
-        ax.legend(loc="upper right")
+        ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2)
     n = {key: value.text for key, value in numbers.items()}
     words = "; ".join(
         f"{label} {100 * s:.0f} % ({100 * a:.0f} to {100 * b:.0f})"

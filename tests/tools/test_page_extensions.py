@@ -1,0 +1,52 @@
+"""Citations read as English, and "CAR-T" stays on one line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from sphinx.application import Sphinx
+
+BIB = """
+@article{three2020, author = {Able, Ann and Baker, Ben and Cole, Cy}, title = {T},
+  journal = {J}, year = {2020}}
+@article{some2021, author = {Dale, Di and others}, title = {T}, journal = {J}, year = {2021}}
+"""
+
+PAGE = """
+Why CAR-T relapses
+==================
+
+A CAR-T cell and ``CAR-T`` code :cite:p:`three2020` :cite:p:`some2021`.
+
+.. bibliography::
+"""
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> str:
+    """Build one page with the two extensions and return its HTML."""
+    (tmp_path / "conf.py").write_text(
+        'extensions = ["sphinxcontrib.bibtex", "citing", "typography"]\n'
+        'bibtex_bibfiles = ["refs.bib"]\n'
+        'bibtex_reference_style = "author_year_in_english"\n',
+        encoding="utf-8",
+    )
+    (tmp_path / "refs.bib").write_text(BIB, encoding="utf-8")
+    (tmp_path / "index.rst").write_text(PAGE, encoding="utf-8")
+    out = tmp_path / "html"
+    Sphinx(tmp_path, tmp_path, out, tmp_path / "doctrees", "html", status=None).build()
+    return (out / "index.html").read_text(encoding="utf-8")
+
+
+def test_many_authors_are_the_first_and_others_however_the_entry_lists_them(page: str) -> None:
+    assert "Able and others, 2020" in page
+    assert "Dale and others, 2021" in page
+    assert "et al" not in page.split("id=")[0] + page.split("<article")[0]
+
+
+def test_the_term_is_kept_whole_in_headings_and_text_but_code_is_left_alone(page: str) -> None:
+    assert '<h1>Why <span class="unbroken">CAR-T</span> relapses' in page
+    assert 'A <span class="unbroken">CAR-T</span> cell' in page
+    assert '<span class="pre">CAR-T</span>' in page
+    assert "<title>Why CAR-T relapses" in page
