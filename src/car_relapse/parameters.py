@@ -37,7 +37,7 @@ class Parameter:
     """One row of the ledger."""
 
     key: str
-    """Dotted name by which code and text refer to the parameter, e.g. ``stein.beta``."""
+    """Dotted name by which code and text refer to the parameter, such as ``stein.memory_rate``."""
     symbol: str
     """Symbol in the equations of the book, in LaTeX without dollar signs."""
     name: str
@@ -158,7 +158,7 @@ def parameter(key: str) -> Parameter:
 
     Examples
     --------
-    >>> parameter("stein.beta").unit
+    >>> parameter("stein.memory_rate").unit
     '1/day'
     """
     rows = ledger()
@@ -174,7 +174,7 @@ def default(key: str) -> float:
 
     Examples
     --------
-    >>> default("stein.beta")
+    >>> default("stein.memory_rate")
     0.0032
     """
     return parameter(key).value

@@ -27,8 +27,8 @@ def close(stored: float, fresh: float, relative: float) -> bool:
 
 
 def words_and_numbers(stored: dict, fresh: dict) -> list[str]:
-    """Return how two .json files differ."""
-    found = [key for key in ("caption", "alt", "source") if stored[key] != fresh[key]]
+    """Return how two .json files differ, apart from the hash of their source."""
+    found = [key for key in ("caption", "alt") if stored[key] != fresh[key]]
     if list(stored["numbers"]) != list(fresh["numbers"]):
         return [*found, "names of the numbers"]
     for key, number in stored["numbers"].items():

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import vision
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import LineCollection
 from matplotlib.colors import same_color
 from matplotlib.text import Text
 
@@ -126,6 +127,30 @@ def test_nothing_is_cut_off(drawing):
     drawn = drawing.figure.get_tightbbox(canvas.get_renderer())
     width, height = drawing.figure.get_size_inches()
     assert min(drawn.x0, drawn.y0, width - drawn.x1, height - drawn.y1) > -0.01
+
+
+def drawn_points(ax) -> np.ndarray:
+    """Return points along everything drawn as data, in pixels."""
+    paths = [line.get_xydata() for line in ax.lines if line.get_transform() == ax.transData]
+    bars = [c for c in ax.collections if isinstance(c, LineCollection)]
+    paths += [segment for bar in bars for segment in bar.get_segments()]
+    steps = np.linspace(0, 1, 50)[:, None, None]
+    dense = []
+    for path in paths:
+        pixels = ax.transData.transform(path)
+        between = (1 - steps) * pixels[:-1] + steps * pixels[1:]
+        dense += [pixels, between.reshape(-1, 2)]
+    return np.concatenate(dense)
+
+
+def test_no_legend_covers_data(drawing):
+    FigureCanvasAgg(drawing.figure).draw()
+    for ax in drawing.figure.axes:
+        legend = ax.get_legend()
+        if legend is not None:
+            points, box = drawn_points(ax), legend.get_window_extent()
+            inside = (points > box.min).all(axis=1) & (points < box.max).all(axis=1)
+            assert not inside.any(), points[inside][:3]
 
 
 @pytest.mark.parametrize("matrix", vision.DEFICIENCIES.values(), ids=vision.DEFICIENCIES)

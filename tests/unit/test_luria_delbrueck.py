@@ -99,9 +99,9 @@ def test_clone_probabilities_are_probabilities(ratio, growth, detection, start):
 
 
 def test_probabilities_and_tail_add_up_to_one():
-    # The neutral tail is s/k to leading order: sum over it by its own integral.
+    # Turnover cancels in the neutral tail: fewer clones live, but those are larger.
     law = CloneLaw(death_ratio=0.5)
-    assert 1 - clone_probabilities(law, 5000).sum() == pytest.approx(0.5 / 5000, rel=1e-2)
+    assert 1 - clone_probabilities(law, 5000).sum() == pytest.approx(1 / 5000, rel=1e-3)
     assert mutant_tail(2.0, law, 40) == pytest.approx(
         1 - slow_twins.coefficients(lambda z: np.exp(2 * (twin_pgf(law)(z) - 1)), 40).sum(),
         abs=1e-10,
@@ -148,7 +148,7 @@ def test_fixed_time_is_the_exponential_mixture_of_fixed_size(law):
 
 
 def test_the_recursion_agrees_with_a_population_grown_event_by_event():
-    birth, death, loss, size, runs = 0.3, 0.1, 0.004, 400, 3000
+    birth, death, loss, size, runs = 0.3, 0.1, 0.004, 300, 2000
     mutants = slow_twins.grow_with_mutants(
         birth, death, loss, size, runs, np.random.default_rng(21)
     )
@@ -222,8 +222,13 @@ def test_the_estimate_survives_a_start_far_from_it():
     rare = CloneLaw(detection=0.01)  # few are seen, so m lies far above the median count
     assert estimate_events([1, 0, 2, 1], rare) > 20
     assert estimate_events([1] + [0] * 2000, CloneLaw()) == pytest.approx(1 / 2000, rel=0.01)
-    many = estimate_events([2600, 3100, 2900], CloneLaw())
-    assert mutant_quantile(0.5, many, CloneLaw()) == pytest.approx(2900, rel=0.1)
+    counts = np.array([2600, 3100, 2900])
+    many = estimate_events(counts, CloneLaw())
+    around = [
+        np.log(mutant_probabilities(many * part, CloneLaw(), 3100)[counts]).sum()
+        for part in (0.97, 1.0, 1.03)
+    ]
+    assert around[1] == max(around)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Keep "CAR-T" on one line: a browser would break it at the hyphen."""
+"""Keep "CAR-T", and a number and its per cent sign, on one line."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
 TERM = re.compile(r"(CAR-T)")
+PERCENT = re.compile(r"(?<=\d) (?=%)")
+NO_BREAK = "\N{NO-BREAK SPACE}"
 LEFT_ALONE = (nodes.literal, nodes.literal_block, nodes.math, nodes.math_block, nodes.raw)
 
 
@@ -24,8 +26,13 @@ class Unbroken(SphinxPostTransform):
             parent = text.parent
             if isinstance(parent, LEFT_ALONE) or "unbroken" in parent.get("classes", []):
                 continue
-            parts = TERM.split(text.astext())
-            if len(parts) == 1:
+            words = PERCENT.sub(NO_BREAK, text.astext())
+            # A computed number is a node of its own, and the sign starts the next one.
+            before = parent[parent.index(text) - 1] if parent.index(text) else None
+            if words.startswith(" %") and before is not None and before.astext()[-1:].isdigit():
+                words = NO_BREAK + words[1:]
+            parts = TERM.split(words)
+            if words == text.astext() and len(parts) == 1:
                 continue
             parent.replace(
                 text,

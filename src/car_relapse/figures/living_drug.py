@@ -64,8 +64,8 @@ def stein_curve(
     n = {key: value.text for key, value in numbers.items()}
     return Drawing(
         figure=figure,
-        caption="Up in days, down in weeks, then a slow tail: most of the persistence is in the "
-        "tail, and patients differ by orders of magnitude.",
+        caption="Up in days, down in weeks, then a slow tail over months; patients differ from the "
+        "typical curve by orders of magnitude.",
         alt=f"Transgene level on a log scale against days. The typical curve rises to "
         f"{n['peak_level']} copies per microgram on day {n['peak_day']}, falls to "
         f"{n['level_day_28']} on day 28 and to {n['level_day_365']} on day 365. The band of the "
