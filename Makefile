@@ -37,5 +37,5 @@ notebooks: env-book ## run the notebooks and store their text outputs
 address: env-book ## write the repository's address (_config.yml) into the notebooks
 	@$(IN) tools/address.py
 
-clean: ## remove everything that was built, and the environment
-	rm -rf _build .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
+clean: ## remove everything that was built, and the environments
+	rm -rf _build .venv .venv-binder .venv-repo2docker .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage

@@ -190,7 +190,7 @@ class SteinExposure:
         after = np.maximum(
             (drop + np.log1p(-share)) / fast, np.maximum((drop + np.log(share)) / slow, 0.0)
         )
-        for _ in range(60):
+        for _ in range(60):  # pragma: no branch - Newton's method has converged long before
             a = np.log1p(-share) - fast * after
             b = np.log(share) - slow * after
             log_decline = np.logaddexp(a, b)

@@ -22,7 +22,7 @@ from car_relapse.errors import (
     require_non_negative,
     require_positive,
 )
-from car_relapse.luria_delbrueck import CloneLaw
+from car_relapse.luria_delbrueck import CloneLaw, check_fixed
 
 __all__ = [
     "no_living_mutant",
@@ -38,13 +38,6 @@ _OLDEST_DRAWN = 2000.0
 _MOST_CLONES = 20_000_000
 # Above this, 64-bit counts overflow.
 _LARGEST_POPULATION = 1e18
-
-
-def _check_fixed(fixed: str) -> None:
-    if fixed not in ("size", "time"):
-        raise ParameterError(
-            f"fixed is {fixed!r}; growth ends at a fixed 'size' or 'time'; choose one"
-        )
 
 
 def _none(mean: NDArray[np.float64], fixed: str) -> NDArray[np.float64]:
@@ -87,7 +80,7 @@ def no_surviving_line(
     """
     n = require_positive("size", size, _SIZE_REMEDY)
     u = require_fraction("loss", loss, _LOSS_REMEDY)
-    _check_fixed(fixed)
+    check_fixed(fixed)
     return _none(u * n, fixed)
 
 
@@ -124,7 +117,7 @@ def no_living_mutant(
     u = require_fraction("loss", loss, _LOSS_REMEDY)
     s = require_fraction("survival", survival, "give 1 - d/b")
     require_positive("survival", survival, "untreated cells must grow: d < b")
-    _check_fixed(fixed)
+    check_fixed(fixed)
     dead = 1.0 - s
     # -ln(s)/(1-s) -> 1 as s -> 1
     factor = np.where(dead > 0, -np.log1p(-dead) / np.where(dead > 0, dead, 1.0), 1.0)
@@ -168,7 +161,7 @@ def sample_mutants(
     """
     m = float(require_non_negative("events", events, "give an expected number of loss events"))
     count = require_count("n", n, "give a number of populations", minimum=1)
-    _check_fixed(fixed)
+    check_fixed(fixed)
     if law.initial_fraction:
         raise ParameterError(
             f"initial_fraction is {law.initial_fraction:g}; sampling starts from one cell, so "

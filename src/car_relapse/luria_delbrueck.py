@@ -38,6 +38,7 @@ from car_relapse.errors import (
 
 __all__ = [
     "CloneLaw",
+    "check_fixed",
     "clone_probabilities",
     "estimate_events",
     "mutant_probabilities",
@@ -151,6 +152,14 @@ def clone_probabilities(law: CloneLaw, largest: int) -> NDArray[np.float64]:
     return q
 
 
+def check_fixed(fixed: str) -> None:
+    """Raise a ParameterError unless `fixed` names what ended the growth."""
+    if fixed not in ("size", "time"):
+        raise ParameterError(
+            f"fixed is {fixed!r}; growth ends at a fixed 'size' or 'time'; choose one"
+        )
+
+
 def _check_events(events: float) -> float:
     return float(require_non_negative("events", events, "give an expected number of loss events"))
 
@@ -196,10 +205,7 @@ def mutant_probabilities(
     array([0.367879, 0.18394 , 0.107298])
     """
     m = _check_events(events)
-    if fixed not in ("size", "time"):
-        raise ParameterError(
-            f"fixed is {fixed!r}; growth ends at a fixed 'size' or 'time'; choose one"
-        )
+    check_fixed(fixed)
     q = clone_probabilities(law, largest)
     p = np.zeros_like(q)
     if fixed == "size":

@@ -21,6 +21,9 @@ All lines are independent, so the numbers of lines that get through are Poisson 
 three routes multiply:
 
 .. math:: P(\text{cure}) = e^{-(\Lambda_{+} + \Lambda_{\text{pre}} + \Lambda_{\text{acq}})} .
+
+With several antigens a line founded by a partial loss may be counted as positive and as
+pre-existing at once; such *shared* lines are then subtracted once from the exponent.
 """
 
 from __future__ import annotations
@@ -52,8 +55,8 @@ class RelapseProbabilities:
     """
 
     positive_lines: float
-    """Expected number of lines that still show a target and outlive therapy, without those
-    that also hold a pre-existing escape after a partial loss; dimensionless, >= 0."""
+    """Expected number of lines that still show a target and outlive therapy,
+    dimensionless, >= 0."""
     preexisting_lines: float
     """Expected number of surviving lines that had lost every target before infusion,
     dimensionless, >= 0."""
@@ -63,6 +66,10 @@ class RelapseProbabilities:
     acquired_lines: float
     """Expected number of surviving lines that lose every target under therapy, out of lines
     that therapy would have cleared; dimensionless, >= 0."""
+    shared_lines: float = 0.0
+    """Expected number of lines counted both as positive and as pre-existing: a partial loss
+    founded them, and only some of their cells had escaped; 0 with one target; dimensionless,
+    >= 0."""
 
     @property
     def negative_lines(self) -> float:
@@ -92,22 +99,28 @@ class RelapseProbabilities:
     @property
     def cure(self) -> float:
         """Probability that no line survives."""
-        return float(np.exp(-(self.positive_lines + self.negative_lines)))
+        return float(np.exp(-(self.positive_lines + self.negative_lines - self.shared_lines)))
 
     @property
     def only_positive(self) -> float:
         """Probability that targeted lines survive and escaped lines do not."""
-        return float(-np.expm1(-self.positive_lines) * np.exp(-self.negative_lines))
+        alone = self.positive_lines - self.shared_lines
+        return float(-np.expm1(-alone) * np.exp(-self.negative_lines))
 
     @property
     def only_negative(self) -> float:
         """Probability that escaped lines survive and targeted lines do not."""
-        return float(-np.expm1(-self.negative_lines) * np.exp(-self.positive_lines))
+        alone = self.negative_lines - self.shared_lines
+        return float(-np.expm1(-alone) * np.exp(-self.positive_lines))
 
     @property
     def both(self) -> float:
         """Probability that lines of both kinds survive; time decides which is seen first."""
-        return self.antigen_positive * self.antigen_negative
+        # A shared line is both at once; otherwise the two kinds are independent.
+        apart = -np.expm1(-(self.positive_lines - self.shared_lines)) * -np.expm1(
+            -(self.negative_lines - self.shared_lines)
+        )
+        return float(-np.expm1(-self.shared_lines) + np.exp(-self.shared_lines) * apart)
 
 
 def _horizon(patient: Patient) -> float:
@@ -257,7 +270,7 @@ def relapse_probabilities(patient: Patient) -> RelapseProbabilities:
     log_p, h = start[0], start[nested.targeted]
     positive = -size * float(np.log1p(-np.exp(log_p)))
     direct = size * float(patient.losses.transition_matrix()[0, patient.losses.escaped])
-    preexisting, completed = direct, 0.0
+    preexisting, completed, shared = direct, 0.0, 0.0
     if nested.targeted > 1:
         partial_positive, partial_negative = _partial_loss_lines(nested, start, patient)
         # With h = 0 on the day of infusion only escapes before it count: first those in lines
@@ -266,15 +279,16 @@ def relapse_probabilities(patient: Patient) -> RelapseProbabilities:
         _, before_cleared = _partial_loss_lines(nested, log_p_only, patient)
         floor = np.where(np.arange(start.size) < nested.targeted, -700.0, 0.0)
         _, before = _partial_loss_lines(nested, floor, patient)
-        # Each line counts once: one with both kinds of survivors counts as pre-existing.
-        positive += partial_positive - (before - before_cleared)
+        positive += partial_positive
         completed = partial_negative - before_cleared
         preexisting += before
+        shared = before - before_cleared
     return RelapseProbabilities(
         positive_lines=float(positive),
         preexisting_lines=float(preexisting),
         completed_lines=float(completed),
         acquired_lines=size * float(h),
+        shared_lines=float(shared),
     )
 
 

@@ -58,7 +58,8 @@ def grow_with_mutants(
 ):
     """Grow from one sensitive cell to `size` of them, event by event; return mutant numbers.
 
-    Mutants are no longer followed from 100 on, where the tests no longer tell them apart. Runs in which the sensitive cells die out are started again.
+    Mutants are no longer followed from 100 on, where the tests no longer tell them apart.
+    Runs in which the sensitive cells die out are started again.
     """
     cells = np.zeros((runs, 2), dtype=np.int64)
     cells[:, 0] = 1

@@ -73,7 +73,7 @@ def two_patients(*, burden: float = 1e7, short: float = 30.0, long: float = 700.
         ax.axhline(1.0, color=NEUTRAL, linewidth=1.2, linestyle=":")
         ax.text(398, 1.25, "one cell", ha="right", va="bottom", color=NEUTRAL)
         ax.set_yscale("log")
-        ax.set_ylim(1e-3, 1e10)
+        ax.set_ylim(1e-3, max(1e10, 10.0 * burden))
         ax.set_xlim(0, 400)
         ax.set_xlabel("days after infusion")
         ax.set_ylabel("expected leukaemia cells")

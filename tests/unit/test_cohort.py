@@ -1,0 +1,183 @@
+"""Virtual cohorts: reproducible in any cut, and right in the limits that are known."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from car_relapse.antigens import Losses
+from car_relapse.cohort import (
+    BLOCK,
+    Cohort,
+    Population,
+    default_population,
+    simulate,
+    simulate_range,
+    stream,
+)
+from car_relapse.errors import ParameterError
+from car_relapse.exposure import SteinPopulation, stein_population
+from car_relapse.outcomes import Outcome, default_detection
+from car_relapse.parameters import default
+from car_relapse.patient import Patient, typical_leukaemia
+from car_relapse.survival import relapse_probabilities
+from car_relapse.therapy import Killing, Therapy, default_killing
+
+POPULATION = default_population()
+
+
+@pytest.fixture(scope="module")
+def cohort() -> Cohort:
+    return simulate_range(POPULATION, 0, 3 * BLOCK, seed=81)
+
+
+def same(one: Cohort, two: Cohort) -> bool:
+    return all(
+        np.array_equal(getattr(one, f.name), getattr(two, f.name))
+        and getattr(one, f.name).dtype == getattr(two, f.name).dtype
+        for f in fields(Cohort)
+    )
+
+
+def cut(whole: Cohort, first: int, last: int) -> Cohort:
+    return Cohort(**{f.name: getattr(whole, f.name)[first:last] for f in fields(Cohort)})
+
+
+@settings(max_examples=10)
+@given(st.integers(1, 3 * BLOCK), st.integers(40, 4 * BLOCK))
+def test_a_cohort_is_the_same_bit_for_bit_whatever_its_chunks(cohort, n, chunk):
+    assert same(simulate(POPULATION, n, seed=81, chunk=chunk), cut(cohort, 0, n))
+
+
+@settings(max_examples=10)
+@given(st.integers(0, 3 * BLOCK - 1), st.integers(1, 3 * BLOCK))
+def test_a_range_of_patients_is_the_same_bit_for_bit_as_in_the_whole(cohort, start, length):
+    stop = min(start + length, 3 * BLOCK)
+    assert same(simulate_range(POPULATION, start, stop, seed=81), cut(cohort, start, stop))
+
+
+def test_one_patient_at_a_time_makes_the_same_cohort(cohort):
+    assert same(simulate(POPULATION, 3, seed=81, chunk=1), cut(cohort, 0, 3))
+
+
+def test_other_seeds_and_other_blocks_are_other_patients(cohort):
+    other = simulate_range(POPULATION, 0, BLOCK, seed=82)
+    assert not np.any(other.burden == cohort.burden[:BLOCK])
+    assert not np.any(cohort.burden[:BLOCK] == cohort.burden[BLOCK : 2 * BLOCK])
+    large = 2**60
+    assert stream(large, 0).random() != stream(large + 1, 0).random()
+    one, two = (simulate_range(POPULATION, 0, 5, seed=seed) for seed in (large, large + 1))
+    assert not same(one, two)
+
+
+def test_burdens_are_lognormal_around_the_median(cohort):
+    logs = np.log10(cohort.burden)
+    sd = POPULATION.burden_log10_sd
+    assert abs(logs.mean() - np.log10(POPULATION.leukaemia.burden)) < 4 * sd / np.sqrt(logs.size)
+    assert logs.std() == pytest.approx(sd, rel=4 / np.sqrt(2 * logs.size))
+
+
+def test_relapse_by_kind_cure_and_no_remission_add_up_to_everyone(cohort):
+    for day in (0.0, 100.0, 400.0):
+        relapsed = sum(
+            float(cohort.cumulative_incidence(kind, day))
+            for kind in (Outcome.ANTIGEN_POSITIVE, Outcome.ANTIGEN_NEGATIVE)
+        )
+        never, _ = cohort.share(Outcome.NO_REMISSION)
+        free = float(cohort.relapse_free(day)) * (1 - never)
+        assert relapsed + free + never == pytest.approx(1)
+    everyone = sum(float(cohort.cumulative_incidence(kind, 1e9)) for kind in (1, 2))
+    cured, _ = cohort.share(Outcome.CURED)
+    assert everyone + cured + never == pytest.approx(1)
+
+
+def test_relapses_follow_remission_and_the_cured_never_relapse(cohort):
+    relapsed = (cohort.outcome == 1) | (cohort.outcome == 2)
+    assert np.all(np.isfinite(cohort.relapse_day[relapsed]))
+    assert np.all(cohort.relapse_day[relapsed] > 0)
+    assert np.all(np.isinf(cohort.relapse_day[cohort.outcome == Outcome.CURED]))
+
+
+def test_cures_are_as_many_as_the_closed_forms_say(cohort):
+    remission = cohort.outcome != Outcome.NO_REMISSION
+    p = cohort.cure_probability[remission]
+    seen = (cohort.outcome[remission] == Outcome.CURED).sum()
+    # A patient without remission is not cured, which the closed form hardly ever allows.
+    assert cohort.cure_probability[~remission].sum() < 1
+    assert abs(seen - p.sum()) < 4 * np.sqrt(np.sum(p * (1 - p))) + 1
+
+
+def test_a_cohort_without_heterogeneity_is_one_patient_many_times():
+    killing = Killing(maximal_rate=1.48, half_level=default("killing.half_level"))
+    losses = Losses(per_antigen=(4e-12,), common_mode=1e-12)
+    typical = stein_population().typical
+    fixed = Population(
+        leukaemia=typical_leukaemia(1e11),
+        burden_log10_sd=0.0,
+        losses=losses,
+        exposures=SteinPopulation(typical=typical, log_sd=(0,) * 6),
+        killing=killing,
+        detection=default_detection(),
+    )
+    cohort = simulate(fixed, 3000, seed=83)
+    fate = relapse_probabilities(
+        Patient(
+            leukaemia=typical_leukaemia(1e11),
+            losses=losses,
+            therapy=Therapy(exposure=typical, killing=killing),
+        )
+    )
+    assert np.ptp(cohort.burden) == 0
+    assert min(fate.cure, fate.only_positive, fate.only_negative) > 0.02
+    share, _ = cohort.share(Outcome.CURED)
+    error = 4 * np.sqrt(fate.cure * (1 - fate.cure) / 3000)
+    assert abs(share - fate.cure) < error
+    # Where both kinds survive either may be found first.
+    for kind, alone in (
+        (Outcome.ANTIGEN_POSITIVE, fate.only_positive),
+        (Outcome.ANTIGEN_NEGATIVE, fate.only_negative),
+    ):
+        share, _ = cohort.share(kind)
+        never, _ = cohort.share(Outcome.NO_REMISSION)
+        assert alone - never - 4 * 0.5 / np.sqrt(3000) < share
+        assert share < alone + fate.both + 4 * 0.5 / np.sqrt(3000)
+
+
+def test_the_default_population_is_the_ledger():
+    assert POPULATION.burden_log10_sd == default("leukaemia.burden_log10_sd")
+    assert POPULATION.killing == default_killing()
+    assert POPULATION.losses.per_antigen == (default("loss.cd19"),)
+    assert default_population(1e9).leukaemia.burden == 1e9
+
+
+@pytest.mark.parametrize(
+    ("call", "shown", "remedy"),
+    [
+        (lambda: replace(POPULATION, burden_log10_sd=-1), "burden_log10_sd is -1", "0 means"),
+        (lambda: replace(POPULATION, burden_log10_sd=float("nan")), "sd is nan", "0 means"),
+        (
+            lambda: replace(POPULATION, losses=Losses(per_antigen=(1e-9, 1e-9))),
+            "losses has 2 antigens",
+            "use survival",
+        ),
+        (
+            lambda: replace(POPULATION, losses=Losses(per_antigen=(0.4,), common_mode=0.2)),
+            "add up to 0.6",
+            "lower it",
+        ),
+        (lambda: simulate(POPULATION, 0, seed=1), "n is 0", "give a number of patients"),
+        (lambda: simulate(POPULATION, 1.5, seed=1), "n is 1.5", "give a number of patients"),
+        (lambda: simulate(POPULATION, 5, seed=-1), "seed is -1", "give a whole number"),
+        (lambda: simulate(POPULATION, 5, seed="x"), "seed is 'x'", "give a whole number"),
+        (lambda: simulate(POPULATION, 5, seed=1, chunk=0), "chunk is 0", "give a number"),
+        (lambda: simulate_range(POPULATION, -1, 5, seed=1), "start is -1", "give a patient"),
+        (lambda: simulate_range(POPULATION, 5, 5, seed=1), "stop is 5; .*>= 6", "above start"),
+    ],
+)
+def test_bad_input_is_refused_with_value_and_remedy(call, shown, remedy):
+    with pytest.raises(ParameterError, match=f"{shown}.*{remedy}"):
+        call()
