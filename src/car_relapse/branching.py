@@ -358,6 +358,15 @@ def transition_probability(law: LineLaw, start: int, end: int) -> float:
     return float(np.exp(logsumexp(terms)))
 
 
+def _refuse_overflow(cells: NDArray[np.float64]) -> None:
+    largest = float(np.max(cells))
+    if largest > _LARGEST_POPULATION:
+        raise ParameterError(
+            f"the leap would hold {largest:g} cells; counts above {_LARGEST_POPULATION:g} "
+            "overflow; end the course at a size a body can hold"
+        )
+
+
 def leap(law: LineLaw, cells: ArrayLike, rng: np.random.Generator) -> NDArray[np.int64]:
     r"""Draw the number of cells at the end of an interval, exactly.
 
@@ -382,8 +391,8 @@ def leap(law: LineLaw, cells: ArrayLike, rng: np.random.Generator) -> NDArray[np
     Raises
     ------
     ParameterError
-        When a count is negative or not whole, or the mean at the end passes 1e18 cells,
-        beyond which 64-bit counts overflow.
+        When a count is negative or not whole, or the number of cells passes 1e18, beyond
+        which 64-bit counts overflow.
 
     Examples
     --------
@@ -396,13 +405,9 @@ def leap(law: LineLaw, cells: ArrayLike, rng: np.random.Generator) -> NDArray[np
         raise ParameterError(
             f"cells is {cells!r}; a number of cells is a whole number >= 0; round it first"
         )
-    mean = n * np.exp(np.minimum(law.log_growth, 700.0))
-    largest = float(np.max(np.maximum(n, mean)))
-    if largest > _LARGEST_POPULATION:
-        raise ParameterError(
-            f"the mean number of cells before or after the leap is {largest:g}; counts above "
-            f"{_LARGEST_POPULATION:g} overflow; end the course at a size a body can hold"
-        )
+    _refuse_overflow(np.maximum(n, n * np.exp(np.minimum(law.log_growth, 700.0))))
     alive = rng.binomial(n.astype(np.int64), np.exp(law.log_alive))
-    excess = rng.poisson(rng.standard_gamma(alive) * law.excess_if_alive)
-    return np.asarray(alive + excess, dtype=np.int64)
+    mean_excess = rng.standard_gamma(alive) * law.excess_if_alive
+    # The mean may pass the first check while the few lines that live are far above it.
+    _refuse_overflow(mean_excess)
+    return np.asarray(alive + rng.poisson(mean_excess), dtype=np.int64)

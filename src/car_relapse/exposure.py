@@ -114,7 +114,18 @@ class SteinExposure:
 
     @property
     def switch_day(self) -> NDArray[np.float64]:
-        """Day on which the memory term overtakes the contraction term, days."""
+        """Day on which the memory term overtakes the contraction term, days.
+
+        Raises
+        ------
+        ParameterError
+            When the two rates are equal: then neither term overtakes the other.
+        """
+        if np.any(np.asarray(self.contraction_rate) == self.memory_rate):
+            raise ParameterError(
+                f"contraction_rate and memory_rate are both {self.memory_rate!r}; neither decline "
+                "overtakes the other, so they must differ; change one"
+            )
         share = np.asarray(self.memory_fraction, dtype=float)
         gap = np.asarray(self.contraction_rate) - np.asarray(self.memory_rate, dtype=float)
         return np.asarray(self.peak_day + np.log((1 - share) / share) / gap)

@@ -51,7 +51,8 @@ _SETTLED = 40.0
 class RelapseProbabilities:
     """Expected numbers of lines that outlive therapy, and what follows from them.
 
-    Each expectation is the mean of a Poisson law; the routes are independent.
+    Each expectation is the mean of a Poisson law. The routes are independent, but for the
+    lines that two of them share (`shared_lines`).
     """
 
     positive_lines: float

@@ -273,3 +273,11 @@ LAW = constant_rate_law(0.2, 0.1, 1.0)
 def test_bad_input_is_refused_with_value_and_remedy(call, shown, remedy):
     with pytest.raises(ParameterError, match=f"{shown}.*{remedy}"):
         call()
+
+
+def test_a_leap_refuses_a_rare_line_that_would_overflow_although_the_mean_does_not():
+    # One line in a hundred lives, and then it holds a hundred times the mean.
+    law = LineLaw(log_growth=np.log(9e17), log_hazard=np.log(100.0))
+    rng = np.random.default_rng(1)
+    with pytest.raises(ParameterError, match=r"counts above 1e\+18 overflow"):
+        leap(law, np.ones(2000), rng)

@@ -20,6 +20,7 @@ from car_relapse.course import (
 )
 from car_relapse.errors import ParameterError
 from car_relapse.exposure import SteinExposure, SteinPopulation
+from car_relapse.growth import no_living_mutant
 from car_relapse.outcomes import Detection, Outcome
 from car_relapse.patient import Leukaemia, Patient, typical_patient
 from car_relapse.survival import relapse_probabilities
@@ -30,13 +31,13 @@ CURVE = SteinExposure(
     memory_fraction=0.01, memory_rate=0.05,
 )  # fmt: skip
 PATIENT = Patient(
-    leukaemia=Leukaemia(birth_rate=0.4, death_rate=0.1, burden=1e6),
+    leukaemia=Leukaemia(birth_rate=0.55, death_rate=0.25, burden=1e6),
     losses=Losses(per_antigen=(4e-7,), common_mode=1e-7),
-    therapy=Therapy(exposure=CURVE, killing=Killing(maximal_rate=2.55, half_level=3000.0)),
+    therapy=Therapy(exposure=CURVE, killing=Killing(maximal_rate=2.48, half_level=3000.0)),
 )
 LIMITS = Detection(remission_cells=3e3, relapse_cells=3e4)
 DAYS = np.arange(0.0, 111.0)
-RUNS = 250
+RUNS = 300
 
 
 @pytest.fixture(scope="module")
@@ -78,8 +79,8 @@ def test_the_mean_of_the_courses_is_the_mean_course(courses):
 def test_the_mean_course_falls_and_rises_with_the_net_rate():
     course = mean_course(PATIENT, np.linspace(0.0, 30.0, 1501))
     slope = np.gradient(np.log(course.targeted), course.day)[1:-1]
-    birth = 0.4 * (1 - 5e-7)
-    net = birth - 0.1 - PATIENT.therapy.killing_rate(course.day)[1:-1]
+    birth = 0.55 * (1 - 5e-7)
+    net = birth - 0.25 - PATIENT.therapy.killing_rate(course.day)[1:-1]
     smooth = np.abs(course.day[1:-1] - CURVE.peak_day) > 0.03
     assert slope[smooth] == pytest.approx(net[smooth], abs=5e-4)
     assert course.total.tolist() == course.targeted.tolist()
@@ -181,7 +182,7 @@ def test_the_laws_of_a_course_are_those_of_its_rates():
     days = [0.0, 200.0, 200.5]
     law = course_laws(PATIENT, days)
     # By day 200 the T cells are gone: the last interval is untreated growth.
-    calm = constant_rate_law(0.4 * (1 - 5e-7), 0.1 + 7e-6, 0.5)
+    calm = constant_rate_law(0.55 * (1 - 5e-7), 0.25 + 7e-6, 0.5)
     assert float(law.log_growth[1]) == pytest.approx(float(calm.log_growth), abs=1e-4)
     assert float(law.log_hazard[1]) == pytest.approx(float(calm.log_hazard), abs=1e-4)
 
@@ -221,3 +222,11 @@ def test_a_course_that_does_not_start_at_infusion_is_refused():
 def test_courses_of_two_antigens_are_refused():
     with pytest.raises(ParameterError, match=r"losses has 2 antigens.*use survival"):
         sample_course(TWO, [0, 1], np.random.default_rng(1))
+
+
+def test_a_course_starts_with_the_living_escapes_of_a_leukaemia_of_its_size():
+    days, runs = [0.0, 0.01], 1500
+    laws, rng = course_laws(PATIENT, days), np.random.default_rng(64)
+    first = np.array([sample_course(PATIENT, days, rng, laws=laws).escaped[0] for _ in range(runs)])
+    none = float(no_living_mutant(1e6, 5e-7, PATIENT.leukaemia.survival))
+    assert abs((first == 0).mean() - none) < 4 * np.sqrt(none * (1 - none) / runs)

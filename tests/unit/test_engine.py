@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from car_relapse import engine
 from car_relapse.antigens import Losses
 from car_relapse.cohort import BLOCK, Population, default_population, simulate_range, stream
 from car_relapse.engine import _crossing, line_history, sample_fates
-from car_relapse.exposure import SteinExposure, stein_population
+from car_relapse.exposure import SteinExposure, stein_population, stein_typical
 from car_relapse.outcomes import Detection, Outcome
 from car_relapse.patient import Leukaemia, Patient
 from car_relapse.survival import relapse_probabilities
@@ -146,3 +147,28 @@ def test_a_lone_escape_relapses_when_exponential_growth_brings_it_to_the_limit()
     mass = 1e10 * np.exp(-leukaemia.net_rate * cohort.relapse_day[escaped])
     light = np.mean(mass * leukaemia.survival < 1.5936)
     assert abs(light - 0.5) < 4 * 0.5 / np.sqrt(escaped.sum())
+
+
+def test_escapes_acquired_under_therapy_start_late_and_weigh_less(monkeypatch):
+    # With nothing from before infusion, the mass at relapse is that of the acquired lines,
+    # each E/s discounted from the day on which it was founded.
+    monkeypatch.setattr(engine, "sample_surviving_mass", lambda lines, s, rng: 0.0 * lines)
+    patients, loss, burden = 4000, 1e-8, 1e8
+    leukaemia = Leukaemia(birth_rate=0.105, death_rate=0.04, burden=burden)
+    killing = Killing(maximal_rate=2.0, half_level=3000.0)
+    curve = SteinExposure(
+        **{name: np.full(patients, getattr(stein_typical(), name)) for name in NAMES}
+    )
+    limits = Detection(remission_cells=1e6, relapse_cells=1e10)
+    cohort = sample_fates(
+        leukaemia, loss, killing, limits, curve, np.full(patients, burden),
+        np.random.default_rng(78),
+    )  # fmt: skip
+    history = line_history(leukaemia, loss, killing, curve)
+    founded = 0.105 * loss * burden * np.exp(history.log_cleared) * history.rule.weights()
+    wanted = (founded * np.exp(-leukaemia.net_rate * history.rule.node)).sum(axis=(0, 1))[0]
+    escaped = cohort.outcome == Outcome.ANTIGEN_NEGATIVE
+    mass = np.where(escaped, 1e10 * np.exp(-leukaemia.net_rate * cohort.relapse_day), 0.0)
+    assert abs(mass.mean() - wanted) < 4 * mass.std() / np.sqrt(patients)
+    none = np.exp(-cohort.acquired_lines[0])
+    assert abs((~escaped).mean() - none) < 4 * np.sqrt(none * (1 - none) / patients)

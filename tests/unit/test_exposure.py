@@ -205,3 +205,9 @@ CURVE = stein_typical()
 def test_bad_input_is_refused_with_value_and_remedy(call, shown, remedy):
     with pytest.raises(ParameterError, match=f"(?s){shown}.*{remedy}"):
         call()
+
+
+def test_equal_declines_have_no_switch_day():
+    curve = replace(stein_typical(), memory_rate=0.16)
+    with pytest.raises(ParameterError, match=r"both 0\.16.*must differ"):
+        _ = curve.switch_day

@@ -8,6 +8,7 @@ import slow_twins
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
+from scipy.integrate import quad
 
 from car_relapse.errors import ParameterError
 from car_relapse.growth import (
@@ -121,18 +122,33 @@ def test_the_surviving_mass_of_many_lines_has_the_truncated_mean_and_variance():
     assert np.median(mass) == pytest.approx(centre + mean_lines * 0.8, rel=0.08)
 
 
-def test_the_young_lines_enter_by_their_exact_mean_and_variance(monkeypatch):
-    # With (almost) no line drawn singly, only the normal remainder is left.
-    from car_relapse import growth
+class Still:
+    """A source of randomness without surprises: no old line, and one known normal value."""
 
-    monkeypatch.setattr(growth, "_OLDEST_DRAWN", 1e-9)
-    lines, draws = 1e-6, 200_000
-    mass = sample_surviving_mass(np.full(draws, lines), 0.5, np.random.default_rng(39))
-    cut = 1e-3
-    mean = -lines * np.log(cut) / 0.5
-    variance = 2 * lines * (1 / cut - 1) / 0.25
-    assert abs(mass.mean() - mean) < 4 * np.sqrt(variance / draws)
-    assert mass.var() == pytest.approx(variance, rel=4 * np.sqrt(2 / draws))
+    def __init__(self, normal: float) -> None:
+        self.normal = normal
+
+    def poisson(self, mean):
+        return np.zeros(np.shape(mean), dtype=int)
+
+    def random(self, size):
+        return np.full(size, 0.5)
+
+    standard_exponential = random
+
+    def standard_normal(self, size):
+        return np.full(size, self.normal)
+
+
+def test_the_young_lines_enter_by_their_exact_mean_and_variance():
+    lines, survival = 1e5, 0.5
+    # E/U over marks U from 2000/1e5 to 1, for a Poisson number of lines.
+    mean = lines * quad(lambda u: 1 / u, 0.02, 1)[0] / survival
+    variance = lines * quad(lambda u: 2 / u**2, 0.02, 1)[0] / survival**2
+    assert sample_surviving_mass(lines, survival, Still(0.0)) == pytest.approx(mean)
+    assert sample_surviving_mass(lines, survival, Still(1.0)) - mean == pytest.approx(
+        np.sqrt(variance)
+    )
 
 
 def test_the_switch_to_the_normal_remainder_is_smooth():
