@@ -147,6 +147,8 @@ def unit(log: Log) -> Outcome:
     )
     outcome = pytest(
         log,
+        # Two processes halve the wait here; the other stages are too small or hold one server.
+        *("-n", "2", "--dist", "loadscope"),
         "--doctest-modules",
         # Two folders each have one: pytest loads both, but cannot look for doctests in both.
         "--ignore-glob=*/conftest.py",
@@ -174,7 +176,8 @@ def figures(log: Log) -> Outcome:
 
 def notebooks(log: Log) -> Outcome:
     """Run every notebook, compare what it prints, and look at how it is written."""
-    ran = pytest(log, "--nbval-lax", "--nbval-current-env", "notebooks")
+    nbval = ("--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=60")
+    ran = pytest(log, *nbval, "notebooks")
     return ran + pytest(log, "tests/notebooks")
 
 
