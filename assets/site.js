@@ -32,17 +32,20 @@ document.addEventListener('DOMContentLoaded', () => {
   });
 });
 
-// A formula wider than the page scrolls by itself, so the keyboard must be able to reach it.
+// What is wider than the page scrolls by itself, so the keyboard must be able to reach it.
 window.addEventListener('load', async () => {
   await window.MathJax?.startup?.promise;
+  const wide = [['div.math', 'Equation'], ['figure.drawn', 'Diagram']];
   const letScroll = () => {
-    document.querySelectorAll('div.math').forEach((block) => {
-      if (block.scrollWidth > block.clientWidth) {
-        block.tabIndex = 0;
-        block.setAttribute('role', 'group');
-        block.setAttribute('aria-label', 'Equation, scrolls sideways');
-      }
-    });
+    for (const [selector, name] of wide) {
+      document.querySelectorAll(selector).forEach((block) => {
+        if (block.scrollWidth > block.clientWidth) {
+          block.tabIndex = 0;
+          block.setAttribute('role', 'group');
+          block.setAttribute('aria-label', `${name}, scrolls sideways`);
+        }
+      });
+    }
   };
   letScroll();
   window.addEventListener('resize', letScroll);

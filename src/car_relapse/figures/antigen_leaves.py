@@ -60,10 +60,10 @@ def pre_existence(patient: Patient | None = None) -> Drawing:
     with house_style():
         figure, (ax,) = axes()
         for key, style, colour, label in (
-            ("surviving_fixed_size", "-", NEGATIVE, "a line that will survive, fixed size"),
-            ("surviving_fixed_time", "--", NEGATIVE, "a line that will survive, fixed time"),
-            ("living_fixed_size", "-.", POSITIVE, "a living cell, fixed size"),
-            ("living_fixed_time", ":", POSITIVE, "a living cell, fixed time"),
+            ("surviving_fixed_size", "-", NEGATIVE, "surviving line, fixed size"),
+            ("surviving_fixed_time", "--", NEGATIVE, "surviving line, fixed time"),
+            ("living_fixed_size", "-.", POSITIVE, "living cell, fixed size"),
+            ("living_fixed_time", ":", POSITIVE, "living cell, fixed time"),
         ):
             ax.plot(nu, columns[key], style, color=colour, label=label)
         ax.axvline(fitted, color=NEUTRAL, linewidth=1.2)

@@ -39,15 +39,15 @@ INK = "#1F2328"
 
 # Any, because Matplotlib's releases disagree on the type of a setting's name.
 _STYLE: Any = {
-    "figure.figsize": (6.8, 3.9),
+    "figure.figsize": (5.6, 3.6),
     "figure.dpi": 110,
     "figure.constrained_layout.use": True,
     "figure.facecolor": "white",
     "axes.facecolor": "white",
     "axes.edgecolor": "#5A5F66",
     "axes.labelcolor": INK,
-    "axes.labelsize": 11,
-    "axes.titlesize": 11,
+    "axes.labelsize": 11.5,
+    "axes.titlesize": 11.5,
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
     "axes.spines.top": False,
@@ -58,9 +58,9 @@ _STYLE: Any = {
     "axes.axisbelow": True,
     "lines.linewidth": 2.2,
     "font.family": "DejaVu Sans",
-    "font.size": 10.5,
+    "font.size": 11,
     "legend.frameon": False,
-    "legend.fontsize": 10,
+    "legend.fontsize": 10.5,
     "xtick.color": INK,
     "ytick.color": INK,
     "text.color": INK,
@@ -102,7 +102,7 @@ def house_style() -> Iterator[None]:
         yield
 
 
-def axes(*, columns: int = 1, width: float = 6.8, height: float = 3.9) -> tuple[Figure, list[Axes]]:
+def axes(*, columns: int = 1, width: float = 5.6, height: float = 3.6) -> tuple[Figure, list[Axes]]:
     """Return a figure that no pyplot state knows, and its axes from left to right."""
     figure = Figure(figsize=(width, height), layout="constrained")
     grid = figure.subplots(1, columns, squeeze=False)

@@ -48,7 +48,7 @@ def relapse_split_by_cohort() -> Drawing:
         split = relapse_split(trial)
         known = split.total - split.unknown
         interval = binomtest(split.antigen_negative, known).proportion_ci(0.95, method="exact")
-        rows.append(f"{label}\n{trial.disease}, {split.antigen_negative} of {known}")
+        rows.append(f"{label} ({trial.disease}, {split.antigen_negative} of {known})")
         shares.append(split.antigen_negative / known)
         lows.append(interval.low)
         highs.append(interval.high)
@@ -68,7 +68,7 @@ def relapse_split_by_cohort() -> Drawing:
         "largest_percent": percent(float(share.max())),
     }
     with house_style():
-        figure, (ax,) = axes(height=4.6)
+        figure, (ax,) = axes(height=4.8)
         y = np.arange(len(rows))[::-1]
         ax.hlines(y, 100 * low, 100 * high, color=NEGATIVE, linewidth=2.2)
         ax.plot(100 * share, y, "o", color=NEGATIVE, markersize=8, label="every target lost")
@@ -82,12 +82,14 @@ def relapse_split_by_cohort() -> Drawing:
             markersize=7,
             label="at least one target lost or dim",
         )
-        ax.set_yticks(y, rows)
+        # Each row's words stand above it, so that the plot keeps its width on a phone.
+        ax.set_yticks([])
+        for row, height in zip(rows, y, strict=True):
+            ax.text(0.5, height + 0.16, row, va="bottom")
         ax.set_xlim(0, 100)
-        ax.set_ylim(-0.6, len(rows) - 0.4)
+        ax.set_ylim(-0.5, len(rows) - 0.35)
         ax.set_xlabel("share of relapses with known phenotype (%)")
-        ax.grid(axis="y", visible=False)
-        ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2)
+        ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0))
     n = {key: value.text for key, value in numbers.items()}
     words = "; ".join(
         f"{label} {100 * s:.0f} % ({100 * a:.0f} to {100 * b:.0f})"
@@ -149,7 +151,7 @@ def cohort_outcome(cohort: Cohort | None = None) -> Drawing:
         "rfs_36m_model": percent(float(people.relapse_free(36 * DAYS_PER_MONTH))),
     }
     with house_style():
-        figure, (left, right) = axes(columns=2, width=7.6, height=3.7)
+        figure, (left, right) = axes(columns=2, width=6.6, height=3.5)
         left.plot(month, 100 * positive, color=POSITIVE, label="antigen-positive")
         left.plot(month, 100 * negative, color=NEGATIVE, linestyle="--", label="antigen-negative")
         left.set_title("Relapse, by type")

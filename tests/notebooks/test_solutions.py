@@ -1,0 +1,75 @@
+"""What the notebooks' titles, solutions and take-aways say is what the library computes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.optimize import brentq
+
+import car_relapse as cr
+from car_relapse.growth import no_surviving_line
+
+
+def weaker(patient: cr.Patient, factor: float) -> cr.Patient:
+    killing = patient.therapy.killing
+    killing = replace(killing, maximal_rate=factor * killing.maximal_rate)
+    return replace(patient, therapy=replace(patient.therapy, killing=killing))
+
+
+def with_memory(patient: cr.Patient, fraction: float) -> cr.Patient:
+    curve = replace(cr.stein_typical(), memory_fraction=fraction)
+    return replace(patient, therapy=replace(patient.therapy, exposure=curve))
+
+
+def test_half_the_killing_rate_makes_antigen_positive_relapse_almost_certain():
+    patient = cr.typical_patient(1e8)
+    assert cr.relapse_probabilities(patient).antigen_positive < 0.5
+    assert cr.relapse_probabilities(weaker(patient, 0.5)).antigen_positive > 0.99
+
+
+def test_about_twice_the_memory_fraction_gives_the_high_burden_an_even_chance():
+    patient = cr.typical_patient(1e11)
+    root = brentq(
+        lambda x: cr.relapse_probabilities(with_memory(patient, x)).antigen_positive - 0.5,
+        0.01,
+        0.03,
+        xtol=1e-6,
+    )
+    assert root / cr.default("stein.memory_fraction") == pytest.approx(2.0, abs=0.15)
+
+
+def test_most_escape_of_the_typical_patient_is_founded_before_infusion():
+    result = cr.relapse_probabilities(cr.typical_patient())
+    assert result.preexisting_lines > result.acquired_lines > 0
+
+
+def test_later_expansion_leaves_more_escape_under_therapy():
+    patient = cr.typical_patient()
+    later = replace(cr.stein_typical(), peak_day=18.0)
+    slow = replace(patient, therapy=replace(patient.therapy, exposure=later))
+    early = cr.relapse_probabilities(patient)
+    late = cr.relapse_probabilities(slow)
+    assert late.acquired_lines > 1.5 * early.acquired_lines
+    assert late.preexisting_lines == early.preexisting_lines
+
+
+def test_the_burden_of_an_even_chance_of_pre_existing_escape_is_as_solved():
+    loss = 1e-12
+    assert no_surviving_line(np.log(2) / loss, loss) == pytest.approx(0.5)
+    assert no_surviving_line(1 / loss, loss, fixed="time") == pytest.approx(0.5)
+
+
+def test_a_second_target_leaves_the_common_mode():
+    patient = cr.typical_patient()
+    loss = patient.losses.per_antigen[0]
+
+    def escape(common_mode: float) -> float:
+        both = cr.Losses(per_antigen=(loss, loss), common_mode=common_mode)
+        return cr.relapse_probabilities(replace(patient, losses=both)).antigen_negative
+
+    assert escape(0.0) < 1e-9
+    one = cr.Losses(per_antigen=(1e-13,))
+    alone = cr.relapse_probabilities(replace(patient, losses=one)).antigen_negative
+    assert escape(1e-13) == pytest.approx(alone, rel=1e-6)
