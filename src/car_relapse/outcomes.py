@@ -49,6 +49,16 @@ class Detection:
             )
 
 
+def _checked(outcome: Outcome) -> Outcome:
+    try:
+        return Outcome(outcome)
+    except ValueError:
+        names = ", ".join(f"Outcome.{member.name}" for member in Outcome)
+        raise ParameterError(
+            f"outcome is {outcome!r}; a patient has one of {names}; choose one of them"
+        ) from None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Cohort:
     """Virtual patients, one element each; all arrays have shape (n,)."""
@@ -81,7 +91,7 @@ class Cohort:
 
     def share(self, outcome: Outcome) -> tuple[float, float]:
         """Return the share of patients with `outcome` and its Monte Carlo standard error."""
-        p = float(np.mean(self.outcome == outcome))
+        p = float(np.mean(self.outcome == _checked(outcome)))
         return p, float(np.sqrt(p * (1 - p) / self.size))
 
     def cumulative_incidence(self, outcome: Outcome, days: ArrayLike) -> NDArray[np.float64]:
@@ -93,7 +103,7 @@ class Cohort:
             When a day is negative or not finite.
         """
         t = require_non_negative("days", days, "count days from infusion")
-        when = np.sort(self.relapse_day[self.outcome == outcome])
+        when = np.sort(self.relapse_day[self.outcome == _checked(outcome)])
         return np.asarray(np.searchsorted(when, t, side="right") / self.size)
 
     def relapse_free(self, days: ArrayLike) -> NDArray[np.float64]:

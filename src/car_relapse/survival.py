@@ -34,7 +34,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.integrate import quad, solve_ivp
 
-from car_relapse.errors import require_positive
+from car_relapse.errors import ParameterError, require_positive
 from car_relapse.patient import Patient
 
 __all__ = ["RelapseProbabilities", "antigen_positive_probability", "relapse_probabilities"]
@@ -159,9 +159,10 @@ class _Nested:
 
     def slope(self, removal: float, state: NDArray[np.float64]) -> NDArray[np.float64]:
         log_p, h = state[: self.targeted], state[self.targeted :]
-        p = np.exp(log_p)
         q = -np.expm1(log_p)
-        drive = self.birth * (self.stay @ p) / p * q
+        # Ratios p_j / p_i through logs: under very strong killing p itself is below 1e-308.
+        ratio = np.exp(np.minimum(log_p[None, :] - log_p[:, None], 700.0))
+        drive = self.birth * (self.stay * ratio).sum(axis=1) * q
         gain = self.birth * (self.stay @ (q * -np.expm1(-h)) + self.into_escape)
         return np.concatenate([drive - removal, gain - removal / q * np.expm1(h)])
 
@@ -188,6 +189,12 @@ class _Nested:
                 atol=_ATOL,
             )
             state = run.y[:, -1]
+            if not (run.success and np.isfinite(state).all()):
+                raise ParameterError(
+                    f"the equations of survival could not be solved between day {left:g} and day "
+                    f"{right:g}; rates and exposure must be of a size that a body can have; check "
+                    "them against the ranges of the ledger"
+                )
         return np.asarray(state)
 
 

@@ -90,3 +90,11 @@ def nobody_in_remission() -> Cohort:
 def test_bad_input_is_refused_with_value_and_remedy(call, shown, remedy):
     with pytest.raises(ParameterError, match=f"{shown}.*{remedy}"):
         call()
+
+
+@pytest.mark.parametrize("wrong", ["cured", "ANTIGEN_POSITIVE", 99, None])
+def test_an_unknown_outcome_is_refused_instead_of_counted_as_nobody(wrong):
+    with pytest.raises(ParameterError, match=r"Outcome\.CURED.*choose"):
+        SMALL.share(wrong)
+    with pytest.raises(ParameterError, match=r"Outcome\.CURED.*choose"):
+        SMALL.cumulative_incidence(wrong, [1.0])

@@ -347,3 +347,25 @@ def test_the_typical_patient_agrees_with_one_of_many_lines():
 def test_bad_input_is_refused_with_value_and_remedy(burden, hazard, shown, remedy):
     with pytest.raises(ParameterError, match=f"{shown}.*{remedy}"):
         antigen_positive_probability(burden, hazard)
+
+
+@pytest.mark.parametrize("rate", [20.0, 50.0])
+def test_killing_far_beyond_any_measured_still_gives_probabilities(rate):
+    strong = replace(default_killing(), maximal_rate=rate)
+    patient = typical_patient()
+    result = relapse_probabilities(
+        replace(patient, therapy=replace(patient.therapy, killing=strong))
+    )
+    assert result.positive_lines == pytest.approx(0.0, abs=1e-100)
+    assert 0 < result.acquired_lines < relapse_probabilities(patient).acquired_lines
+    assert 0 < result.cure < 1
+
+
+def test_equations_that_cannot_be_solved_are_an_error_and_never_nan(monkeypatch):
+    class Failed:
+        success = False
+        y = np.array([[np.nan]])
+
+    monkeypatch.setattr(survival, "solve_ivp", lambda *_, **__: Failed())
+    with pytest.raises(ParameterError, match=r"could not be solved.*check them"):
+        relapse_probabilities(typical_patient())

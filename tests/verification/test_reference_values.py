@@ -8,22 +8,54 @@ from pathlib import Path
 
 import pytest
 
-from .runner import COLUMNS, read, verify, verify_all
+from .runner import COLUMNS, RANGES, read, verify, verify_all
 
 TABLE = Path(__file__).parent / "models.csv"
 ROOT = Path(__file__).resolve().parents[2]
 ROWS = read(TABLE)
 
+# Rows that the package does not reproduce, and why. There are none: the statements that their own
+# papers contradict (see the docstrings of car_relapse.published) were not made rows.
+NOT_REPRODUCED: dict[str, str] = {}
+
+IN_NUMBERS = [raw for raw in ROWS if raw["id"] not in RANGES]
+
 
 @pytest.mark.parametrize("raw", ROWS, ids=[raw["id"] for raw in ROWS])
 def test_reference_value_is_reproduced(raw: dict[str, str]) -> None:
     row = verify(raw)
-    assert row.verdict == "pass", f"{row.computed} instead of {row.published}: {row.remark}"
+    if raw["id"] in NOT_REPRODUCED:
+        assert row.verdict != "pass", f"reproduced after all; strike {raw['id']} from the list"
+    else:
+        assert row.verdict == "pass", f"{row.computed} instead of {row.published}: {row.remark}"
 
 
-def test_every_model_of_the_first_slice_is_in_the_table() -> None:
+def test_every_exception_and_every_range_belongs_to_a_row() -> None:
+    table = {raw["id"]: raw["tolerance"] for raw in ROWS}
+    assert set(NOT_REPRODUCED) <= set(table)
+    assert {key: words for key, (words, *_) in RANGES.items()} == {
+        key: table[key] for key in RANGES
+    }
+
+
+@pytest.mark.parametrize("key", RANGES)
+def test_a_range_excludes_what_lies_outside_it(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = next(raw for raw in ROWS if raw["id"] == key)
+    words, low, high = RANGES[key]
+    computed = verify(raw).computed
+    assert computed is not None
+    monkeypatch.setitem(RANGES, key, (words, low, computed))
+    assert verify(raw).verdict == "fail"
+    monkeypatch.setitem(RANGES, key, (words, computed, high))
+    assert verify(raw).verdict == "fail"
+    assert (
+        verify(raw | {"tolerance": "about right", "published_value": "1"}).verdict == "not-covered"
+    )
+
+
+def test_every_model_that_the_package_holds_is_in_the_table() -> None:
     models = {raw["model"].split(" ")[0] for raw in ROWS}
-    assert models == {
+    assert models >= {
         "birth_death",
         "birth_death_inhomogeneous",
         "luria_delbrueck",
@@ -31,12 +63,32 @@ def test_every_model_of_the_first_slice_is_in_the_table() -> None:
         "luria_delbrueck_fixed_time",
         "stein2019",
         "composed",
+        "antigen_density",
+        "gates",
+        "switching",
+        "tce_pk",
+        "tce_trimer",
+        "relapse_time",
+        "iwasa_nowak_michor",
+        "komarova_wodarz",
+        "durrett_moseley",
+        "multi_antigen",
+        "calibration",
+        "kimmel2021",
+        "leontriana2020",
+        "leontriana2021",
+        "leontriana2021_dual",
+        "cartmath2021",
+        "carrgo2020",
+        "kara2024",
+        "bozic2013",
     }
 
 
-@pytest.mark.parametrize("raw", ROWS[::7], ids=[raw["id"] for raw in ROWS[::7]])
+@pytest.mark.parametrize("raw", IN_NUMBERS[::7], ids=[raw["id"] for raw in IN_NUMBERS[::7]])
 def test_a_wrong_reference_value_fails(raw: dict[str, str]) -> None:
-    wrong = raw | {"published_value": str(float(raw["published_value"]) * 1.02 + 0.02)}
+    # The loosest tolerance of a printed value is a tenth of it.
+    wrong = raw | {"published_value": str(float(raw["published_value"]) * 1.2 + 0.1)}
     assert verify(wrong).verdict == "fail"
 
 
@@ -47,6 +99,10 @@ def test_a_wrong_reference_value_fails(raw: dict[str, str]) -> None:
         {"quantity": "the weather"},
         {"tolerance": "about right"},
         {"inputs": "{}"},
+        {"inputs": "not JSON"},
+        {"inputs": "[1, 2]"},
+        {"inputs": '{"b": -1, "d": 0.2, "n": 7, "n0": 3, "t": 5}'},
+        {"published_value": "about a tenth"},
     ],
 )
 def test_what_is_not_understood_is_reported_as_not_covered(change: dict[str, str]) -> None:

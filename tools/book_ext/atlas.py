@@ -109,7 +109,8 @@ def relapse_text(trial: Trial) -> str:
                 known.append(f"{getattr(trial, field)} {word}")
         rest = "rest" if known else ""
         return ", ".join([*known, f"{rest} {missing(trial)}".strip()])
-    parts = [f"{split.total}: {split.antigen_positive} antigens kept"]
+    kept = missing(trial) if trial.n_relapse_ag_pos is None else split.antigen_positive
+    parts = [f"{split.total}: {kept} antigens kept"]
     if len(trial.antigens) > 1:
         parts.append(f"{split.partial} one lost or dim")
     parts.append(f"{split.antigen_negative} all lost")
@@ -340,7 +341,9 @@ class RelapsePhenotypes(EvidenceDirective):
                 plain(", ".join(trial.antigens)),
                 words_text(trial, "construct"),
                 f"{split.total}",
-                share_text(split.antigen_positive, split.total)
+                missing(trial)
+                if trial.n_relapse_ag_pos is None
+                else share_text(split.antigen_positive, split.total)
                 + (f" {DERIVED}" if "n_relapse_ag_pos" in trial.derived else ""),
                 f"{split.partial}" if len(trial.antigens) > 1 else "one target only",
                 f"{split.antigen_negative}",

@@ -122,6 +122,9 @@ def persistence_map(burdens: tuple[float, float, float] = (1e7, 1e8, 1e9)) -> Dr
         share = float(antigen_positive_probability(burden, at_typical)[0])
         numbers[f"p_{name}"] = chance(share)
         numbers[f"burden_{name}"] = power_of_ten(burden)
+    high = typical_patient().leukaemia.burden
+    numbers["burden_ledger"] = power_of_ten(high)
+    numbers["lines_ledger"] = quote(float(high * np.exp(-at_typical[0])), 2)
     n = {key: value.text for key, value in numbers.items()}
     with house_style():
         figure, (ax,) = axes()

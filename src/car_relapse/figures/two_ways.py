@@ -193,8 +193,8 @@ def cohort_outcome(cohort: Cohort | None = None) -> Drawing:
     n = {key: value.text for key, value in numbers.items()}
     return Drawing(
         figure=figure,
-        caption="Two kinds of relapse compete; the unfitted model meets measured relapse-free "
-        "survival at one year, is too high before and too low after.",
+        caption="Two kinds of relapse compete; the model, not fitted to survival, meets measured "
+        "relapse-free survival at one year, too high before, too low after.",
         alt=f"Left: of {n['n_patients']} virtual patients {n['positive_percent']} % relapse "
         f"antigen-positive and {n['negative_percent']} % antigen-negative. Right: relapse-free "
         f"survival of responders falls to {n['rfs_12m_model']} % at 12 months in the model, "

@@ -1,0 +1,93 @@
+"""What the published models share: integrating, and finding the day on which something happens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.integrate import solve_ivp
+
+from car_relapse.errors import ParameterError, require_non_negative, require_positive
+
+__all__ = ["check_days", "check_positive_fields", "first_day", "integrate"]
+
+State = NDArray[np.float64]
+Slope = Callable[[float, State], ArrayLike]
+Watch = Callable[[float, State], float]
+
+# States are mostly logarithms, so the absolute tolerance is a relative one of the population.
+_RTOL = 1e-11
+_ATOL = 1e-12
+
+
+def check_positive_fields(parameters: object, names: tuple[str, ...], where: str) -> None:
+    """Raise a ParameterError unless each named field is finite and > 0."""
+    for name in names:
+        require_positive(name, getattr(parameters, name), f"see {where}")
+
+
+def check_days(days: ArrayLike, first: float = 0.0) -> NDArray[np.float64]:
+    """Return `days` as a list, or raise when it is empty, unsorted or starts before `first`."""
+    grid = require_non_negative("days", days, "count days from the start of the model")
+    if grid.ndim != 1 or grid.size == 0 or np.any(np.diff(grid) <= 0) or grid[0] < first:
+        raise ParameterError(
+            f"days is {days!r}; it must be a list of increasing days from {first:g} on; sort it"
+        )
+    return grid
+
+
+def integrate(
+    slope: Slope,
+    start: ArrayLike,
+    days: NDArray[np.float64],
+    *,
+    first: float = 0.0,
+    method: str = "LSODA",
+    atol: ArrayLike = _ATOL,
+) -> NDArray[np.float64]:
+    """Return the states on `days`, one row per component, starting on day `first`."""
+    state = np.asarray(start, dtype=float)
+    if days[-1] <= first:
+        return np.repeat(state[:, None], days.size, axis=1)
+    run = solve_ivp(
+        slope, (first, float(days[-1])), state, method, t_eval=days, rtol=_RTOL, atol=atol
+    )
+    return np.asarray(run.y)
+
+
+def first_day(
+    slope: Slope,
+    start: ArrayLike,
+    watch: Watch,
+    *,
+    direction: int,
+    until: float,
+    what: str,
+    method: str = "DOP853",
+) -> tuple[float, State]:
+    """Return the first day on which `watch` passes 0 in `direction`, and the state on it.
+
+    Raises
+    ------
+    ParameterError
+        When that does not happen before the day `until`.
+    """
+    horizon = float(require_positive("until", until, "give a day"))
+
+    # The integrator reads these two marks from the function it watches.
+    def event(day: float, state: State) -> float:
+        return watch(day, state)
+
+    marked: Any = event
+    marked.terminal, marked.direction = True, direction
+    run = solve_ivp(
+        slope, (0.0, horizon), np.asarray(start), method, events=marked, rtol=_RTOL, atol=_ATOL
+    )
+    if run.t_events[0].size == 0:
+        raise ParameterError(
+            f"until is {horizon:g}; there is {what} only if one comes before that day; "
+            "give a later day or other parameters"
+        )
+    return float(run.t_events[0][0]), np.asarray(run.y_events[0][0])
