@@ -102,6 +102,33 @@ def print_tracebacks() -> None:
         print(f"\n--- {log.relative_to(HTML / 'reports')} ---\n{log.read_text(encoding='utf-8')}")
 
 
+def stream(command: list[str], environment: dict[str, str]) -> tuple[int, str]:
+    """Run a command, show what it says as it says it, and return its exit code and its words."""
+    said = []
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    ) as running:  # fmt: skip
+        for line in running.stdout or ():
+            print(line, end="", flush=True)
+            said.append(line)
+    return running.returncode, "".join(said)
+
+
+def build(command: list[str], environment: dict[str, str]) -> int:
+    """Build into an empty folder; once more when a kernel did not answer."""
+    for attempt in ("first", "second"):
+        shutil.rmtree(HTML, ignore_errors=True)  # a page that was removed must not survive
+        code, said = stream(command, environment)
+        print_tracebacks()
+        # Now and then the notebook client sleeps through a kernel's answer and gives the cell up
+        # after the time limit. A cell that really hangs does so the second time too.
+        if not code or "CellTimeoutError" not in said or attempt == "second":
+            break
+        print("A cell was given up as hung: building once more.", file=sys.stderr)
+    return code
+
+
 def pages() -> list[Path]:
     """List every page of the built site."""
     return [page for page in HTML.rglob("*.html") if "_static" not in page.relative_to(HTML).parts]
@@ -113,16 +140,11 @@ def main() -> int:
     BUILD.mkdir(exist_ok=True)
     derived = BUILD / "_config.yml"
     derived.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
-    shutil.rmtree(HTML, ignore_errors=True)  # a page that was removed must not survive
     jupyter_book = [str(Path(sys.executable).parent / "jupyter-book"), "build", str(ROOT)]
     # A kernel may warn that it cannot debug frozen modules, and a warning fails the build.
     environment = {**os.environ, "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
-    built = subprocess.run(
-        [*jupyter_book, "--config", str(derived), "-W", "-n", "--keep-going"],
-        cwd=ROOT,
-        env=environment,
-    )
-    print_tracebacks()
+    command = [*jupyter_book, "--config", str(derived), "-W", "-n", "--keep-going"]
+    code = build(command, environment)
     if not pages():
         print("The build wrote no page.", file=sys.stderr)
         return 1
@@ -131,7 +153,7 @@ def main() -> int:
         print(f"The build wrote no front page ({front_page}).", file=sys.stderr)
         return 1
     write_redirect(front_page, config["title"])
-    if built.returncode:
+    if code:
         print("The build failed: what it said is above.", file=sys.stderr)
         return 1
     print(f"\n{len(pages())} pages in {HTML}\nOpen {HTML / 'index.html'}, or run: make serve")

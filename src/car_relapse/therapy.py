@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from car_relapse.errors import require_positive
+from car_relapse.errors import ParameterError, require_non_negative, require_positive
 from car_relapse.exposure import Exposure
 from car_relapse.parameters import default
 
@@ -38,14 +38,15 @@ class Killing:
 
     def rate(self, level: ArrayLike) -> NDArray[np.float64]:
         """Return the killing rate at a transgene `level`, 1/day."""
-        c = np.asarray(level, dtype=float)
+        c = require_non_negative("level", level, "give a level in copies/µg DNA")
         return np.asarray(self.maximal_rate * c / (self.half_level + c))
 
     def level_for(self, rate: float) -> float:
         """Return the level at which killing equals `rate`; infinite when it never does."""
-        if rate >= self.maximal_rate:
+        wanted = float(require_non_negative("rate", rate, "give a killing rate in 1/day"))
+        if wanted >= self.maximal_rate:
             return float("inf")
-        return self.half_level * rate / (self.maximal_rate - rate)
+        return self.half_level * wanted / (self.maximal_rate - wanted)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +57,14 @@ class Therapy:
     """Transgene curve, copies/µg DNA against days after infusion."""
     killing: Killing
     """Response of killing to the transgene level."""
+
+    def __post_init__(self) -> None:
+        curves = np.asarray(self.exposure.level(0.0))
+        if curves.ndim:
+            raise ParameterError(
+                f"exposure holds {curves.size} curves; a therapy is one patient's; give a curve "
+                "with single numbers, or simulate a cohort"
+            )
 
     def killing_rate(self, day: ArrayLike) -> NDArray[np.float64]:
         """Return the killing rate per target cell on `day` after infusion, 1/day."""

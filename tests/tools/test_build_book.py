@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 import build_book
 import pytest
 
@@ -71,3 +74,35 @@ def test_the_traceback_of_a_failed_notebook_is_shown(project, capsys):
     shown = capsys.readouterr().out
     assert "notebooks/persistence.err.log" in shown
     assert "ValueError: planted" in shown
+
+
+def test_a_build_is_repeated_once_when_a_kernel_did_not_answer(monkeypatch, tmp_path):
+    monkeypatch.setattr(build_book, "HTML", tmp_path / "html")
+    answers = [(1, "nbclient.exceptions.CellTimeoutError: A cell timed out"), (0, "")]
+    monkeypatch.setattr(build_book, "stream", lambda *_: answers.pop(0))
+    assert build_book.build([], {}) == 0
+    assert answers == []
+
+
+@pytest.mark.parametrize(
+    ("said", "runs"), [("CellTimeoutError", 2), ("WARNING: undefined label", 1)]
+)
+def test_a_build_that_goes_on_failing_fails(said, runs, monkeypatch, tmp_path):
+    monkeypatch.setattr(build_book, "HTML", tmp_path / "html")
+    calls = []
+
+    def stream(*_):
+        calls.append(1)
+        return 1, said
+
+    monkeypatch.setattr(build_book, "stream", stream)
+    assert build_book.build([], {}) == 1
+    assert len(calls) == runs
+
+
+def test_what_a_command_says_is_shown_and_kept(capsys):
+    script = "import sys; print('out'); print('err', file=sys.stderr); sys.exit(3)"
+    code, said = build_book.stream([sys.executable, "-c", script], dict(os.environ))
+    assert code == 3
+    assert sorted(said.split()) == ["err", "out"]
+    assert "err" in capsys.readouterr().out

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from car_relapse.errors import ParameterError
-from car_relapse.exposure import stein_typical
+from car_relapse.exposure import stein_population, stein_typical
 from car_relapse.parameters import default
 from car_relapse.therapy import Killing, Therapy, default_killing
 
@@ -63,3 +63,18 @@ def test_the_default_killing_is_the_ledger():
 def test_bad_input_is_refused_with_value_and_remedy(call, shown, remedy):
     with pytest.raises(ParameterError, match=f"{shown}.*{remedy}"):
         call()
+
+
+@pytest.mark.parametrize("wrong", [-1.0, float("nan"), float("inf")])
+def test_a_level_or_rate_that_cannot_be_is_refused(wrong):
+    killing = default_killing()
+    with pytest.raises(ParameterError, match="level is .*copies"):
+        killing.rate(wrong)
+    with pytest.raises(ParameterError, match="rate is .*1/day"):
+        killing.level_for(wrong)
+
+
+def test_a_therapy_is_one_patients():
+    many = stein_population().sample(3, np.random.default_rng(1))
+    with pytest.raises(ParameterError, match=r"3 curves.*cohort"):
+        Therapy(exposure=many, killing=default_killing())

@@ -174,7 +174,10 @@ def _no_escape(x: Inputs, _: str) -> float:
 
 Route = Callable[[Inputs, str], float]
 
-# Model (start of its name), start of the quantity, and how the package computes it.
+# Models that the routes of another serve, because their inputs say what differs.
+FAMILIES = {"luria_delbrueck": ("luria_delbrueck_death",)}
+
+# Model, start of the quantity, and how the package computes it.
 ROUTES: list[tuple[str, str, Route]] = [
     ("birth_death_inhomogeneous", "P(alive", lambda x, _: math.exp(_decaying_law(x).log_alive)),
     ("birth_death_inhomogeneous", "beta", lambda x, _: _decaying_law(x).geometric_parameter),
@@ -216,8 +219,10 @@ RANGES = routes_published.RANGES
 
 
 def _route(model: str, quantity: str) -> Route | None:
-    for start, words, route in ROUTES:
-        if model.startswith(start) and quantity.startswith(words):
+    # The first word of the model counts whole: a law with immigration is another law.
+    law = model.split(" ")[0]
+    for name, words, route in ROUTES:
+        if law in (name, *FAMILIES.get(name, ())) and quantity.startswith(words):
             return route
     return None
 

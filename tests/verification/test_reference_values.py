@@ -96,6 +96,7 @@ def test_a_wrong_reference_value_fails(raw: dict[str, str]) -> None:
     "change",
     [
         {"model": "unheard_of"},
+        {"model": "birth_death_immigration"},
         {"quantity": "the weather"},
         {"tolerance": "about right"},
         {"inputs": "{}"},
