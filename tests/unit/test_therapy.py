@@ -68,9 +68,9 @@ def test_bad_input_is_refused_with_value_and_remedy(call, shown, remedy):
 @pytest.mark.parametrize("wrong", [-1.0, float("nan"), float("inf")])
 def test_a_level_or_rate_that_cannot_be_is_refused(wrong):
     killing = default_killing()
-    with pytest.raises(ParameterError, match="level is .*copies"):
+    with pytest.raises(ParameterError, match=r"level is .*copies"):
         killing.rate(wrong)
-    with pytest.raises(ParameterError, match="rate is .*1/day"):
+    with pytest.raises(ParameterError, match=r"rate is .*1/day"):
         killing.level_for(wrong)
 
 
