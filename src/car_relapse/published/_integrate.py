@@ -11,7 +11,7 @@ from scipy.integrate import solve_ivp
 
 from car_relapse.errors import ParameterError, require_non_negative, require_positive
 
-__all__ = ["check_days", "check_positive_fields", "first_day", "integrate"]
+__all__ = ["check_days", "check_positive_fields", "first_day", "first_turn", "integrate"]
 
 State = NDArray[np.float64]
 Slope = Callable[[float, State], ArrayLike]
@@ -91,3 +91,21 @@ def first_day(
             "give a later day or other parameters"
         )
     return float(run.t_events[0][0]), np.asarray(run.y_events[0][0])
+
+
+def first_turn(
+    slope: Slope, start: ArrayLike, species: int, *, direction: int, until: float, what: str
+) -> tuple[float, float]:
+    """Return the first day on which one population's growth passes 0, and its state then.
+
+    Parameters are those of `first_day`; `species` is the population's place in the state.
+    """
+    day, state = first_day(
+        slope,
+        start,
+        lambda day, y: float(slope(day, y)[species]),
+        direction=direction,
+        until=until,
+        what=what,
+    )
+    return day, float(state[species])

@@ -37,7 +37,7 @@ from car_relapse.errors import require_non_negative
 from car_relapse.published._integrate import (
     check_days,
     check_positive_fields,
-    first_day,
+    first_turn,
     integrate,
 )
 
@@ -164,15 +164,10 @@ def _turn(
     p: LeukaemiaParameters, species: int, direction: int, until: float, what: str
 ) -> tuple[float, float]:
     """Return the first day on which a population's growth passes 0, and its size."""
-    day, state = first_day(
-        lambda _, y: _slope(p, y),
-        _start(p),
-        lambda _, y: _slope(p, y)[species],
-        direction=direction,
-        until=until,
-        what=what,
+    day, log_size = first_turn(
+        lambda _, y: _slope(p, y), _start(p), species, direction=direction, until=until, what=what
     )
-    return day, float(np.exp(state[species]))
+    return day, float(np.exp(log_size))
 
 
 def peak(parameters: LeukaemiaParameters, *, until: float = 1000.0) -> tuple[float, float]:

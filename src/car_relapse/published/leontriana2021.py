@@ -43,7 +43,7 @@ from car_relapse.errors import ParameterError, require_positive
 from car_relapse.published._integrate import (
     check_days,
     check_positive_fields,
-    first_day,
+    first_turn,
     integrate,
 )
 
@@ -198,15 +198,15 @@ def solve(parameters: SingleParameters, days: ArrayLike) -> SingleCourse:
 def _single_turn(
     p: SingleParameters, species: int, direction: int, until: float, what: str
 ) -> tuple[float, float]:
-    day, state = first_day(
+    day, log_size = first_turn(
         lambda _, y: _single_slope(p, y),
         _single_start(p),
-        lambda _, y: _single_slope(p, y)[species],
+        species,
         direction=direction,
         until=until,
         what=what,
     )
-    return day, float(np.exp(state[species]))
+    return day, float(np.exp(log_size))
 
 
 def peak(parameters: SingleParameters, *, until: float = 1000.0) -> tuple[float, float]:
@@ -399,15 +399,15 @@ def _dual_turn(
     p: DualParameters, species: int, direction: int, until: float, what: str
 ) -> tuple[float, float]:
     switch = _dual_early(p, np.array([_LINEAR_DAYS]))[:, -1]
-    day, state = first_day(
+    day, log_size = first_turn(
         lambda _, y: _dual_slope(p, y),
         np.log(switch),
-        lambda _, y: float(_dual_slope(p, y)[species]),
+        species,
         direction=direction,
         until=until,
         what=what,
     )
-    return _LINEAR_DAYS + day, float(state[species])
+    return _LINEAR_DAYS + day, log_size
 
 
 def off_tumour_peak(parameters: DualParameters, *, until: float = 1000.0) -> tuple[float, float]:
