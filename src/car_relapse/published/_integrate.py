@@ -103,7 +103,7 @@ def first_turn(
     day, state = first_day(
         slope,
         start,
-        lambda day, y: float(slope(day, y)[species]),
+        lambda day, y: float(np.asarray(slope(day, y))[species]),
         direction=direction,
         until=until,
         what=what,
