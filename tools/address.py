@@ -47,11 +47,14 @@ def read_address(root: Path) -> str:
     path = root / "_config.yml"
     config = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     address = (config.get("repository") or {}).get("url")
-    # It is pasted between quotes and after "git+", so nothing but a plain address is let through.
-    if not isinstance(address, str) or not re.fullmatch(r"https://[\w.~/-]+", address):
+    # It is pasted between quotes and after "git+", and the site's own address is derived from its
+    # two parts, so nothing but a plain address of that form is let through.
+    form = r"https://github\.com/[\w.-]+/[\w.-]+/?"
+    fits = isinstance(address, str) and re.fullmatch(form, address)
+    if not fits or address.rstrip("/").endswith(".git"):
         raise AddressError(
             f"_config.yml: repository.url is {address!r}; it must be the repository's public "
-            "address and start with https://"
+            "address, https://github.com/OWNER/NAME, without .git at the end"
         )
     return address.rstrip("/")
 

@@ -14,7 +14,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 SCRIPT = Path(__file__).parents[2] / "tools" / "address.py"
-ADDRESS = "https://example.org/someone/book"
+ADDRESS = "https://github.com/someone/book"
 
 spec = importlib.util.spec_from_file_location("address_tool", SCRIPT)
 tool = importlib.util.module_from_spec(spec)
@@ -125,11 +125,11 @@ def test_stamping_twice_changes_nothing_more(book):
 
 def test_a_new_address_replaces_the_old_one_everywhere(book):
     tool.main([], book)
-    write_config(book, "https://example.org/fork/book/")
+    write_config(book, "https://github.com/fork/book/")
     tool.main([], book)
     for name in ("one", "two"):
         text = "".join(sources(book, name))
-        assert "https://example.org/fork/book" in text
+        assert "https://github.com/fork/book" in text
         assert ADDRESS not in text
 
 
@@ -142,7 +142,7 @@ def test_a_notebook_without_code_gets_the_install_cell_at_its_end(book):
 
 def test_the_check_names_the_file_and_the_remedy_and_changes_nothing(book, capsys):
     tool.main([], book)
-    write_config(book, "https://example.org/fork/book")
+    write_config(book, "https://github.com/fork/book")
     before = (book / "notebooks" / "one.ipynb").read_bytes()
     assert tool.main(["--check"], book) == 1
     complaint = capsys.readouterr().err
@@ -162,7 +162,20 @@ def test_a_tree_without_notebooks_fails(tmp_path, capsys):
     assert "no notebook" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("address", [None, 3, "", "git@host:a/b", "http://a/b", 'https://a/"b'])
+@pytest.mark.parametrize(
+    "address",
+    [
+        None,
+        3,
+        "",
+        "git@host:a/b",
+        "http://a/b",
+        'https://a/"b',
+        "https://github.com/alice",
+        "https://github.com/alice/book.git",
+        "https://gitlab.com/alice/group/book",
+    ],
+)
 def test_an_address_that_could_not_be_installed_from_is_refused(book, capsys, address):
     write_config(book, address)
     assert tool.main([], book) == 1
