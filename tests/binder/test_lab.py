@@ -28,8 +28,8 @@ def address(binder_python, checkout, tmp_path_factory) -> Iterator[str]:
         yield address
 
 
-@pytest.mark.parametrize("name", NOTEBOOKS)
-def test_the_notebook_runs_and_answers(name: str, address: str, checkout: Path):
+def visit(name: str, address: str, checkout: Path) -> list[str]:
+    """Open and run one notebook, move its controls, and say what did not work."""
     notebook = json.loads((checkout / "notebooks" / f"{name}.ipynb").read_text())
     cells = sum(cell["cell_type"] == "code" for cell in notebook["cells"])
     screenshot = REPORTS / f"{name}.png"
@@ -38,19 +38,34 @@ def test_the_notebook_runs_and_answers(name: str, address: str, checkout: Path):
         try:
             lab.open_notebook(page, address, name, cells)
             lab.run_all_cells(page)
-            assert lab.complaints(page) == []
+            found = list(lab.complaints(page))
             controls = lab.controls(page).all()
-            assert controls, "the notebook shows no control"
+            found += [] if controls else ["the notebook shows no control"]
             still = [lab.describe(c) for c in controls if not lab.moves_the_figure(page, c)]
-            assert still == [], "these controls move no figure"
-            assert lab.complaints(page) == []
+            found += [f"{control} moves no figure" for control in still]
+            found += lab.complaints(page)
         except Exception as failure:
+            found = [f"{failure}"]
+        if found:
             page.screenshot(path=screenshot)
             log = LOG.read_text().splitlines()[-25:]
-            pytest.fail("\n".join([f"{failure}", f"see {screenshot}; the server's log ends", *log]))
-    assert seen.elsewhere == [], "requests to other hosts"
-    assert [text for text in seen.console if "nsatisfied version" in text] == []
-    assert seen.errors == []
+            found += [f"see {screenshot}; the server's log ends", *log]
+    found += [f"{request} was asked of another host" for request in seen.elsewhere]
+    found += [text for text in seen.console if "nsatisfied version" in text]
+    return found + [str(error) for error in seen.errors]
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_the_notebook_runs_and_answers(
+    name: str, address: str, binder_python, checkout: Path, tmp_path: Path
+):
+    problems = visit(name, address, checkout)
+    if problems:
+        # A kernel now and then stops answering (ipython/ipykernel#1471). What is wrong with the
+        # notebook itself is wrong for a new server and kernel too.
+        with lab.server(binder_python, checkout, tmp_path, LOG) as fresh:
+            problems = visit(name, fresh, checkout)
+    assert problems == [], "\n".join(problems)
 
 
 PLANTED = """
