@@ -41,12 +41,16 @@ class Losses:
         remedy = "give a probability per division"
         require_fraction("per_antigen", self.per_antigen, remedy)
         require_fraction("common_mode", self.common_mode, remedy)
-        total = sum(self.per_antigen) + self.common_mode
-        if total > 1:
+        if self.total > 1:
             raise ParameterError(
-                f"the loss probabilities add up to {total:g}; at most one loss happens at a "
+                f"the loss probabilities add up to {self.total:g}; at most one loss happens at a "
                 "division, so they must add up to at most 1; lower them"
             )
+
+    @property
+    def total(self) -> float:
+        """Probability per division that one daughter loses anything, dimensionless."""
+        return sum(self.per_antigen) + self.common_mode
 
     @property
     def antigens(self) -> int:

@@ -63,10 +63,10 @@ class Population:
                 f"losses has {self.losses.antigens} antigens; virtual cohorts are for one targeted "
                 "antigen; use survival.relapse_probabilities for several"
             )
-        if self.losses.per_antigen[0] + self.losses.common_mode >= 0.5:
+        if self.losses.total >= 0.5:
             raise ParameterError(
                 "the loss probabilities add up to "
-                f"{self.losses.per_antigen[0] + self.losses.common_mode:g} per division; virtual "
+                f"{self.losses.total:g} per division; virtual "
                 "cohorts treat loss as rare, so it must be below 0.5; lower it"
             )
 
@@ -100,7 +100,7 @@ def _simulate_block(population: Population, seed: int, block: int) -> Cohort:
     spread = population.burden_log10_sd * rng.standard_normal(BLOCK)
     return sample_fates(
         population.leukaemia,
-        population.losses.per_antigen[0] + population.losses.common_mode,
+        population.losses.total,
         population.killing,
         population.detection,
         curve,

@@ -52,7 +52,7 @@ def _one_target(patient: Patient) -> float:
             f"losses has {losses.antigens} antigens; courses are sampled for one targeted antigen; "
             "use survival.relapse_probabilities for several"
         )
-    loss = losses.per_antigen[0] + losses.common_mode
+    loss = losses.total
     if loss > 1e-2:
         raise ParameterError(
             f"the loss probabilities add up to {loss:g} per division; courses treat loss as "

@@ -68,6 +68,7 @@ class Sourced:
     @property
     def reading(self) -> Reading:
         """The kind of text in which the row was read."""
+        # The reader of the tables has checked that the words before the colon are a Reading.
         return self.verification.partition(":")[0]  # type: ignore[return-value]
 
     @property

@@ -103,7 +103,7 @@ def escape_timing(patient: Patient | None = None) -> Drawing:
     leukaemia, curve = who.leukaemia, who.therapy.exposure
     if not isinstance(curve, SteinExposure):
         raise TypeError(f"exposure is {type(curve).__name__}; this figure draws Stein curves only")
-    loss = who.losses.per_antigen[0] + who.losses.common_mode
+    loss = who.losses.total
     result = relapse_probabilities(who)
     one = SteinExposure(
         **{

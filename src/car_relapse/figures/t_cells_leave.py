@@ -101,7 +101,7 @@ def log_hazards(half_lives: NDArray[np.float64]) -> NDArray[np.float64]:
         **{name: np.full(half_lives.size, getattr(typical, name)) for name in fields},
         memory_rate=np.log(2) / half_lives,
     )
-    loss = patient.losses.per_antigen[0] + patient.losses.common_mode
+    loss = patient.losses.total
     return line_history(patient.leukaemia, loss, patient.therapy.killing, curves).log_r
 
 
