@@ -10,10 +10,11 @@ from car_relapse.cohort import Cohort, Outcome, Population, default_population, 
 from car_relapse.course import Course, mean_course, sample_course
 from car_relapse.errors import CarRelapseError, EvidenceError, LedgerError, ParameterError
 from car_relapse.exposure import SteinExposure, SteinPopulation, stein_population, stein_typical
+from car_relapse.killing import Killing, default_killing
 from car_relapse.parameters import Parameter, default, ledger, parameter
 from car_relapse.patient import Leukaemia, Patient, typical_leukaemia, typical_patient
 from car_relapse.survival import RelapseProbabilities, relapse_probabilities
-from car_relapse.therapy import Killing, Therapy, default_killing
+from car_relapse.therapy import Therapy
 
 __all__ = [
     "CarRelapseError",

@@ -16,10 +16,10 @@ from car_relapse.antigens import Losses
 from car_relapse.engine import sample_fates
 from car_relapse.errors import ParameterError, require_count, require_non_negative
 from car_relapse.exposure import SteinPopulation, stein_population
+from car_relapse.killing import Killing, default_killing
 from car_relapse.outcomes import Cohort, Detection, Outcome, default_detection
 from car_relapse.parameters import default
 from car_relapse.patient import Leukaemia, typical_leukaemia, typical_patient
-from car_relapse.therapy import Killing, default_killing
 
 __all__ = [
     "BLOCK",

@@ -29,10 +29,10 @@ from numpy.typing import NDArray
 
 from car_relapse.exposure import SteinExposure
 from car_relapse.growth import sample_surviving_mass
+from car_relapse.killing import Killing
 from car_relapse.outcomes import Cohort, Detection, Outcome
 from car_relapse.patient import Leukaemia
 from car_relapse.quadrature import Panels, panels
-from car_relapse.therapy import Killing
 
 __all__ = ["LineHistory", "line_history", "sample_fates"]
 

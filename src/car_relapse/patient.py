@@ -8,8 +8,9 @@ from car_relapse.antigens import Losses
 from car_relapse.branching import survival_probability
 from car_relapse.errors import ParameterError, require_positive
 from car_relapse.exposure import stein_typical
+from car_relapse.killing import default_killing
 from car_relapse.parameters import default
-from car_relapse.therapy import Therapy, default_killing
+from car_relapse.therapy import Therapy
 
 __all__ = ["Leukaemia", "Patient", "typical_leukaemia", "typical_patient"]
 

@@ -21,11 +21,12 @@ from car_relapse.cohort import (
 )
 from car_relapse.errors import ParameterError
 from car_relapse.exposure import SteinPopulation, stein_population
+from car_relapse.killing import Killing, default_killing
 from car_relapse.outcomes import Outcome, default_detection
 from car_relapse.parameters import default
 from car_relapse.patient import Patient, typical_leukaemia
 from car_relapse.survival import relapse_probabilities
-from car_relapse.therapy import Killing, Therapy, default_killing
+from car_relapse.therapy import Therapy
 
 POPULATION = default_population()
 

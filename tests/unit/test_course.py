@@ -21,10 +21,11 @@ from car_relapse.course import (
 from car_relapse.errors import ParameterError
 from car_relapse.exposure import SteinExposure, SteinPopulation
 from car_relapse.growth import no_living_mutant
+from car_relapse.killing import Killing
 from car_relapse.outcomes import Detection, Outcome
 from car_relapse.patient import Leukaemia, Patient, typical_patient
 from car_relapse.survival import relapse_probabilities
-from car_relapse.therapy import Killing, Therapy
+from car_relapse.therapy import Therapy
 
 CURVE = SteinExposure(
     fold=100.0, peak_day=4.0, peak_level=2e4, contraction_rate=0.4,

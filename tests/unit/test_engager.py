@@ -22,9 +22,10 @@ from car_relapse.engager import (
     TrimerLaw,
 )
 from car_relapse.errors import ParameterError
+from car_relapse.killing import Killing
 from car_relapse.patient import typical_patient
 from car_relapse.survival import relapse_probabilities
-from car_relapse.therapy import Killing, Therapy
+from car_relapse.therapy import Therapy
 
 ONE = EngagerKinetics(clearance=40.0, central_volume=5.0, absorption_rate=0.5, bioavailability=0.6)
 TWO = replace(ONE, exchange=8.0, peripheral_volume=9.0)

@@ -14,10 +14,11 @@ from car_relapse.antigens import Losses
 from car_relapse.cohort import BLOCK, Population, default_population, simulate_range, stream
 from car_relapse.engine import _crossing, line_history, sample_fates
 from car_relapse.exposure import SteinExposure, stein_population, stein_typical
+from car_relapse.killing import Killing, default_killing
 from car_relapse.outcomes import Detection, Outcome
 from car_relapse.patient import Leukaemia, Patient
 from car_relapse.survival import relapse_probabilities
-from car_relapse.therapy import Killing, Therapy, default_killing
+from car_relapse.therapy import Therapy
 
 NAMES = [f.name for f in fields(SteinExposure)]
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from car_relapse.antigens import Losses
 from car_relapse.errors import ParameterError
+from car_relapse.killing import Killing
 from car_relapse.luria_delbrueck import CloneLaw, mutant_probabilities
 from car_relapse.patient import Leukaemia, Patient
 from car_relapse.published.bozic2013 import (
@@ -24,7 +25,7 @@ from car_relapse.published.bozic2013 import (
     no_two_step_resistance,
 )
 from car_relapse.survival import relapse_probabilities
-from car_relapse.therapy import Killing, Therapy
+from car_relapse.therapy import Therapy
 
 PAPER = BozicParameters()
 SHARED = replace(PAPER, shared_mutations=1.0)

@@ -16,9 +16,10 @@ from car_relapse.antigens import Losses
 from car_relapse.branching import constant_rate_law
 from car_relapse.errors import ParameterError
 from car_relapse.exposure import SteinExposure, stein_typical
+from car_relapse.killing import Killing, default_killing
 from car_relapse.patient import Leukaemia, Patient, typical_patient
 from car_relapse.survival import antigen_positive_probability, relapse_probabilities
-from car_relapse.therapy import Killing, Therapy, default_killing
+from car_relapse.therapy import Therapy
 
 
 def with_losses(patient: Patient, *per_antigen: float, common_mode: float = 0.0) -> Patient:

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from car_relapse.errors import ParameterError
 from car_relapse.exposure import stein_population, stein_typical
+from car_relapse.killing import Killing, default_killing
 from car_relapse.parameters import default
-from car_relapse.therapy import Killing, Therapy, default_killing
+from car_relapse.therapy import Therapy
 
 killings = st.builds(
     Killing, maximal_rate=st.floats(0.01, 10.0), half_level=st.floats(1.0, 1e6)

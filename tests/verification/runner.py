@@ -29,6 +29,7 @@ from car_relapse.branching import (
 )
 from car_relapse.course import mean_course
 from car_relapse.exposure import SteinExposure
+from car_relapse.killing import Killing
 from car_relapse.luria_delbrueck import (
     CloneLaw,
     estimate_events,
@@ -39,7 +40,7 @@ from car_relapse.luria_delbrueck import (
 from car_relapse.parameters import default
 from car_relapse.patient import Leukaemia, Patient
 from car_relapse.survival import relapse_probabilities
-from car_relapse.therapy import Killing, Therapy
+from car_relapse.therapy import Therapy
 
 from . import routes_layers, routes_published
 
