@@ -51,6 +51,17 @@ def execution_key() -> str:
     return digest.hexdigest()[:16]
 
 
+def forget_pages_of_other_extensions() -> None:
+    """Drop the parsed pages when the extensions that parsed them have changed since."""
+    digest = hashlib.sha256()
+    for path in sorted((ROOT / "tools" / "book_ext").rglob("*.py")):
+        digest.update(path.read_bytes())
+    parsed, stamp = BUILD / ".doctrees", BUILD / ".doctrees-made-by"
+    if not stamp.is_file() or stamp.read_text(encoding="utf-8") != digest.hexdigest():
+        shutil.rmtree(parsed, ignore_errors=True)
+        stamp.write_text(digest.hexdigest(), encoding="utf-8")
+
+
 def derived_config(config: dict) -> dict:
     """Add to the settings what follows from them."""
     address = pages_address(config["repository"]["url"])
@@ -138,6 +149,7 @@ def main() -> int:
     """Build; return 0 when a whole site was written and nothing warned."""
     config = derived_config(read_config())
     BUILD.mkdir(exist_ok=True)
+    forget_pages_of_other_extensions()
     derived = BUILD / "_config.yml"
     derived.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
     jupyter_book = [str(Path(sys.executable).parent / "jupyter-book"), "build", str(ROOT)]

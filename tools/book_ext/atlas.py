@@ -6,19 +6,16 @@
 ``evidence-sources``   every source of the four tables and how it was read
 
 Cells are parsed as text of the page, so citations go through the bibliography as if typed there.
-Each table is a docutils table with caption, header cells and row headers, inside a region that
-scrolls sideways and takes the keyboard's focus.
 """
 
 from __future__ import annotations
 
 from importlib import resources
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from docutils import nodes
-from docutils.parsers.rst import directives
 from scipy.stats import binomtest
-from sphinx.util.docutils import SphinxDirective
+from scrolling import TableDirective, plain
 
 from car_relapse import evidence
 from car_relapse.errors import EvidenceError
@@ -35,7 +32,6 @@ NOT_FOUND = "not found"
 BACKGROUND = "†"
 DERIVED = "‡"
 _READ_WITH_RESULTS = ("read in the full text", "read in the abstract", "secondary source")
-_THEME_REGION = "pst-scrollable-table-container"
 _TABLES = ("trials", "mechanisms", "kinetics", "landmarks")
 _GROUPS = (
     ("B-ALL", "B-cell acute lymphoblastic leukaemia"),
@@ -152,72 +148,16 @@ def cite_text(bibkey: str) -> str:
     return f"{{cite:p}}`{bibkey}`" if bibkey else "no publication"
 
 
-def plain(text: str) -> str:
-    """Return text whose characters mean nothing to the page's parser."""
-    return "".join(f"\\{c}" if c in "*_`[]<>{}$\\|~#@" else c for c in text)
+class EvidenceDirective(TableDirective):
+    """A table of the evidence, built anew when one of its files changes."""
 
-
-class scroll_region(nodes.General, nodes.Element):
-    """A named region that scrolls sideways and takes the keyboard's focus."""
-
-
-def _open_region(translator: Any, node: scroll_region) -> None:
-    attributes = {"role": "region", "tabindex": "0", "aria-label": node["label"]}
-    classes = f"wide-table {_THEME_REGION}"
-    translator.body.append(translator.starttag(node, "div", CLASS=classes, **attributes))
-    node["start"] = len(translator.body)
-
-
-def _close_region(translator: Any, node: scroll_region) -> None:
-    # The theme wraps every table in a scrolling box of its own, without a name; a box inside
-    # this one would be a second stop for the keyboard.
-    for index in range(node["start"], len(translator.body)):
-        if translator.body[index] == f'<div class="{_THEME_REGION}">':
-            translator.body[index] = "<div>"
-    translator.body.append("</div>\n")
-
-
-def _nothing(translator: Any, node: scroll_region) -> None:
-    """Leave the table to stand alone where nothing scrolls."""
-
-
-class EvidenceDirective(SphinxDirective):
-    """What the directives share: tables from rows of text."""
-
-    has_content = False
-    option_spec: ClassVar[dict[str, Any]] = {"name": directives.unchanged}
-
-    def inline(self, text: str) -> nodes.paragraph:
-        """Return one paragraph parsed as text of the page."""
-        children, messages = self.state.inline_text(text, self.lineno)
-        return nodes.paragraph("", "", *children, *messages)
-
-    def table(
+    def evidence_table(
         self, caption: str, head: Sequence[str], rows: Sequence[Sequence[str]], name: str = ""
     ) -> nodes.Element:
-        """Return a captioned table whose first column heads the rows, in its scroll region."""
-        table = nodes.table(classes=["evidence"])
-        table += nodes.title("", "", *self.inline(caption).children)
-        group = nodes.tgroup(cols=len(head))
-        table += group
-        for index in range(len(head)):
-            column = nodes.colspec(colwidth=1)
-            if index == 0:
-                column["stub"] = 1
-            group += column
-        group += nodes.thead("", self._row([plain(word) for word in head]))
-        group += nodes.tbody("", *(self._row(row) for row in rows))
-        self.set_source_info(table)
-        if name:
-            table["names"].append(nodes.fully_normalize_name(name))
-            self.state.document.note_explicit_target(table, table)
-        for file in _TABLES:
-            path = resources.files("car_relapse") / "data" / f"{file}.csv"
-            self.env.note_dependency(str(path))
-        return scroll_region("", table, label=f"Table: {caption}")
-
-    def _row(self, cells: Sequence[str]) -> nodes.row:
-        return nodes.row("", *(nodes.entry("", self.inline(cell)) for cell in cells))
+        """Return a captioned table."""
+        data = resources.files("car_relapse") / "data"
+        files = [str(data / f"{file}.csv") for file in _TABLES]
+        return self.table(caption, head, rows, name=name, sources=files)
 
 
 class TrialOverview(EvidenceDirective):
@@ -244,7 +184,7 @@ class TrialOverview(EvidenceDirective):
             members.sort(key=lambda t: (-(t.n_infused or 0), t.key))
             name = self.options.get("name", "")
             found.append(
-                self.table(
+                self.evidence_table(
                     f"Multi-antigen trials: {title}",
                     self.HEAD,
                     [self.cells(trial) for trial in members],
@@ -307,7 +247,7 @@ class TrialFacts(EvidenceDirective):
             )
         ]
         caption = f"What the sources give for {number}"
-        return [self.table(caption, head, rows, self.options.get("name", ""))]
+        return [self.evidence_table(caption, head, rows, self.options.get("name", ""))]
 
 
 class RelapsePhenotypes(EvidenceDirective):
@@ -356,7 +296,7 @@ class RelapsePhenotypes(EvidenceDirective):
             for trial, split in found
         ]
         caption = "What the disease still carried at relapse"
-        return [self.table(caption, self.HEAD, rows, self.options.get("name", ""))]
+        return [self.evidence_table(caption, self.HEAD, rows, self.options.get("name", ""))]
 
 
 class EvidenceSources(EvidenceDirective):
@@ -383,7 +323,7 @@ class EvidenceSources(EvidenceDirective):
         ]
         head = ["Source", *(f"Rows in {name}" for name in _TABLES), "How its rows were read"]
         caption = "Every source of the evidence tables"
-        return [self.table(caption, head, rows, self.options.get("name", ""))]
+        return [self.evidence_table(caption, head, rows, self.options.get("name", ""))]
 
 
 def _list_items(
@@ -396,17 +336,8 @@ def _list_items(
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Register the directives and the scrolling region, and mend the list of references."""
-    quiet = (_nothing, _nothing)
-    app.add_node(
-        scroll_region,
-        html=(_open_region, _close_region),
-        epub=(_open_region, _close_region),
-        latex=quiet,
-        text=quiet,
-        man=quiet,
-        texinfo=quiet,
-    )
+    """Register the directives, and mend the list of references."""
+    app.setup_extension("scrolling")
     app.connect("html-page-context", _list_items)
     app.add_directive("trial-overview", TrialOverview)
     app.add_directive("trial-facts", TrialFacts)

@@ -1,0 +1,111 @@
+"""Tables with a caption, header cells and row headers, in a region that scrolls sideways.
+
+The region has a name and takes the keyboard's focus, so that a wide table can be read on a phone,
+by keyboard and by screen reader.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from docutils import nodes
+from docutils.parsers.rst import directives
+from sphinx.util.docutils import SphinxDirective
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sphinx.application import Sphinx
+
+_THEME_REGION = "pst-scrollable-table-container"
+
+
+def plain(text: str) -> str:
+    """Return text whose characters mean nothing to the page's parser."""
+    return "".join(f"\\{c}" if c in "*_`[]<>{}$\\|~#@" else c for c in text)
+
+
+class scroll_region(nodes.General, nodes.Element):
+    """A named region that scrolls sideways and takes the keyboard's focus."""
+
+
+def _open_region(translator: Any, node: scroll_region) -> None:
+    attributes = {"role": "region", "tabindex": "0", "aria-label": node["label"]}
+    classes = f"wide-table {_THEME_REGION}"
+    translator.body.append(translator.starttag(node, "div", CLASS=classes, **attributes))
+    node["start"] = len(translator.body)
+
+
+def _close_region(translator: Any, node: scroll_region) -> None:
+    # The theme wraps every table in a scrolling box of its own, without a name; a box inside
+    # this one would be a second stop for the keyboard.
+    for index in range(node["start"], len(translator.body)):
+        if translator.body[index] == f'<div class="{_THEME_REGION}">':
+            translator.body[index] = "<div>"
+    translator.body.append("</div>\n")
+
+
+def _nothing(translator: Any, node: scroll_region) -> None:
+    """Leave the table to stand alone where nothing scrolls."""
+
+
+class TableDirective(SphinxDirective):
+    """What directives share that make a table from rows of text."""
+
+    has_content = False
+    option_spec: ClassVar[dict[str, Any]] = {"name": directives.unchanged}
+
+    def inline(self, text: str) -> nodes.paragraph:
+        """Return one paragraph parsed as text of the page."""
+        children, messages = self.state.inline_text(text, self.lineno)
+        return nodes.paragraph("", "", *children, *messages)
+
+    def table(
+        self,
+        caption: str,
+        head: Sequence[str],
+        rows: Sequence[Sequence[str]],
+        *,
+        name: str = "",
+        sources: Sequence[str] = (),
+    ) -> nodes.Element:
+        """Return a captioned table whose first column heads the rows, in its scroll region.
+
+        The page is built anew when one of the files `sources` changes.
+        """
+        table = nodes.table(classes=["evidence"])
+        table += nodes.title("", "", *self.inline(caption).children)
+        group = nodes.tgroup(cols=len(head))
+        table += group
+        for index in range(len(head)):
+            column = nodes.colspec(colwidth=1)
+            if index == 0:
+                column["stub"] = 1
+            group += column
+        group += nodes.thead("", self._row([plain(word) for word in head]))
+        group += nodes.tbody("", *(self._row(row) for row in rows))
+        self.set_source_info(table)
+        if name:
+            table["names"].append(nodes.fully_normalize_name(name))
+            self.state.document.note_explicit_target(table, table)
+        for file in sources:
+            self.env.note_dependency(file)
+        return scroll_region("", table, label=f"Table: {caption}")
+
+    def _row(self, cells: Sequence[str]) -> nodes.row:
+        return nodes.row("", *(nodes.entry("", self.inline(cell)) for cell in cells))
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register the scrolling region."""
+    quiet = (_nothing, _nothing)
+    app.add_node(
+        scroll_region,
+        html=(_open_region, _close_region),
+        epub=(_open_region, _close_region),
+        latex=quiet,
+        text=quiet,
+        man=quiet,
+        texinfo=quiet,
+    )
+    return {"version": "1.0", "parallel_read_safe": True, "parallel_write_safe": True}
