@@ -2,19 +2,22 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 IN := .venv/bin/python
 PORT ?= 8000
+PATIENTS ?= 204800
 
 .DEFAULT_GOAL := help
-.PHONY: help book serve test quick figures notebooks address clean
+.PHONY: help book serve test quick bench scale-demo calibrate figures notebooks address clean
 
 help: ## list the targets
 	@echo "Why CAR-T Relapses"
-	@awk -F':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: env-book env-test
+.PHONY: env-book env-test env-bench
 env-book:
 	@$(PYTHON) tools/env.py book
 env-test:
 	@$(PYTHON) tools/env.py test
+env-bench:
+	@$(PYTHON) tools/env.py bench
 
 book: env-book ## build the site into _build/html
 	@$(IN) tools/build_book.py
@@ -27,6 +30,15 @@ test: env-test ## run every check (STAGE=name runs one stage)
 
 quick: env-test ## run the linters and the unit tests
 	@$(IN) tools/check.py lint unit
+
+bench: env-bench ## measure speed beside other programs (ONLY="R1 R2", ROUNDS=5)
+	@.venv-bench/bin/python -m benchmarks --rounds $(or $(ROUNDS),5) $(ONLY)
+
+scale-demo: env-test ## simulate one cohort in a process, a pool and a cluster, and compare
+	@$(IN) tools/scale_demo.py --patients $(PATIENTS)
+
+calibrate: env-test ## fit the population to the published landmarks again
+	@$(IN) tools/calibrate.py
 
 figures: env-book ## redraw the figures in figures/
 	@$(IN) tools/make_figures.py

@@ -24,16 +24,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import brentq, minimize_scalar
 from scipy.special import exprel
 
+from car_relapse.crossing import search_last_day
 from car_relapse.errors import (
     ParameterError,
     require_fraction,
+    require_instance,
     require_non_negative,
     require_positive,
 )
@@ -46,9 +46,6 @@ __all__ = [
     "TrimerExposure",
     "TrimerLaw",
 ]
-
-# Points per stretch between doses, spaced evenly in the log of time since its start.
-_POINTS = 200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,13 +68,17 @@ class EngagerKinetics:
     """Fraction :math:`F` of a subcutaneous dose that is taken up, dimensionless, in [0, 1]."""
 
     def __post_init__(self) -> None:
-        require_positive("clearance", self.clearance, "give litres per day")
-        require_positive("central_volume", self.central_volume, "give litres")
-        require_non_negative("exchange", self.exchange, "0 makes one compartment")
-        require_positive("peripheral_volume", self.peripheral_volume, "give litres")
-        require_fraction("bioavailability", self.bioavailability, "1 means that all is taken up")
+        require_positive("clearance", self.clearance, "give litres per day", scalar=True)
+        require_positive("central_volume", self.central_volume, "give litres", scalar=True)
+        require_non_negative("exchange", self.exchange, "0 makes one compartment", scalar=True)
+        require_positive("peripheral_volume", self.peripheral_volume, "give litres", scalar=True)
+        require_fraction(
+            "bioavailability", self.bioavailability, "1 means that all is taken up", scalar=True
+        )
         if self.absorption_rate is not None:
-            require_positive("absorption_rate", self.absorption_rate, "give a rate per day")
+            require_positive(
+                "absorption_rate", self.absorption_rate, "give a rate per day", scalar=True
+            )
 
     @cached_property
     def unit_response(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -117,9 +118,11 @@ class Infusion:
     """Infused amount, µg/day, > 0."""
 
     def __post_init__(self) -> None:
-        require_non_negative("start", self.start, "count days from the start of therapy")
-        require_positive("duration", self.duration, "give a number of days")
-        require_positive("rate", self.rate, "give an amount per day")
+        require_non_negative(
+            "start", self.start, "count days from the start of therapy", scalar=True
+        )
+        require_positive("duration", self.duration, "give a number of days", scalar=True)
+        require_positive("rate", self.rate, "give an amount per day", scalar=True)
 
     @property
     def end(self) -> float:
@@ -137,8 +140,8 @@ class Injection:
     """Injected amount, µg, > 0."""
 
     def __post_init__(self) -> None:
-        require_non_negative("day", self.day, "count days from the start of therapy")
-        require_positive("amount", self.amount, "give an amount")
+        require_non_negative("day", self.day, "count days from the start of therapy", scalar=True)
+        require_positive("amount", self.amount, "give an amount", scalar=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,6 +167,14 @@ class EngagerExposure:
     """Subcutaneous doses."""
 
     def __post_init__(self) -> None:
+        require_instance("kinetics", self.kinetics, EngagerKinetics, "see EngagerKinetics")
+        for name, kind in (("infusions", Infusion), ("injections", Injection)):
+            doses = getattr(self, name)
+            if not isinstance(doses, tuple) or not all(isinstance(dose, kind) for dose in doses):
+                raise ParameterError(
+                    f"{name} is {doses!r}; it must be a tuple of {kind.__name__}; give "
+                    f"({kind.__name__}(...),)"
+                )
         if not self.infusions and not self.injections:
             raise ParameterError(
                 "the schedule holds no dose; an exposure needs at least one; give an Infusion or "
@@ -237,37 +248,6 @@ class EngagerExposure:
             wait *= 2.0
         return self.kinks[-1] + wait
 
-    def _last_day(self, level: float) -> float:
-        far = self._far(level)
-        edges = [0.0, *(day for day in self.kinks if day > 0), far]
-        stretch = np.concatenate([[0.0], np.geomspace(1e-6, 1.0, _POINTS)])
-        days = np.unique(np.concatenate([a + (b - a) * stretch for a, b in pairwise(edges)]))
-        values = self.level(days)
-        # Between doses the curve has few turns; a summit may lie between two points.
-        inner = np.flatnonzero((values[1:-1] >= values[:-2]) & (values[1:-1] >= values[2:])) + 1
-        summits = [
-            minimize_scalar(
-                lambda day: -float(self.level(day)),
-                bounds=(days[i - 1], days[i + 1]),
-                method="bounded",
-                options={"xatol": 1e-9 * (1.0 + days[i])},
-            ).x
-            for i in inner
-            if values[i] < level
-        ]
-        days = np.unique(np.concatenate([days, summits]))
-        above = np.flatnonzero(self.level(days) >= level)
-        if not above.size:
-            return 0.0
-        left, right = days[above[-1]], days[above[-1] + 1]
-
-        def excess(day: float) -> float:
-            # Rounding must not push the left end, which is above, below.
-            gap = float(self.level(day)) - level
-            return max(gap, 0.0) if day == left else gap
-
-        return float(brentq(excess, left, right, xtol=1e-12 * (1.0 + right)))
-
     def last_day_above(self, level: ArrayLike) -> NDArray[np.float64]:
         """Return the last day on which the concentration is at least `level`, or 0 if never.
 
@@ -277,7 +257,10 @@ class EngagerExposure:
             When `level` is not finite and > 0.
         """
         wanted = require_positive("level", level, "give a concentration in µg/l")
-        days = [self._last_day(float(value)) for value in wanted.reshape(-1)]
+        days = [
+            search_last_day(self.level, self.kinks, self._far(float(value)), float(value))
+            for value in wanted.reshape(-1)
+        ]
         return np.asarray(days, dtype=float).reshape(wanted.shape)
 
 
@@ -300,8 +283,8 @@ class TrimerLaw:
 
     def __post_init__(self) -> None:
         remedy = "give a concentration"
-        require_positive("cd3_constant", self.cd3_constant, remedy)
-        require_positive("antigen_constant", self.antigen_constant, remedy)
+        require_positive("cd3_constant", self.cd3_constant, remedy, scalar=True)
+        require_positive("antigen_constant", self.antigen_constant, remedy, scalar=True)
 
     @property
     def optimum(self) -> float:
@@ -358,6 +341,10 @@ class TrimerExposure:
     """Concentration against days."""
     law: TrimerLaw
     """Trimers against concentration, with constants in the unit of the concentrations."""
+
+    def __post_init__(self) -> None:
+        require_instance("drug", self.drug, EngagerExposure, "see EngagerExposure")
+        require_instance("law", self.law, TrimerLaw, "see TrimerLaw")
 
     @property
     def kinks(self) -> tuple[float, ...]:

@@ -168,6 +168,11 @@ def landmarks_of(trial_key: str, endpoint: str) -> tuple[Landmark, ...]:
     >>> [(row.month, row.value) for row in landmarks_of("auto3_amelia", "EFS")]
     [(12.0, 32.0)]
     """
+    if not (isinstance(trial_key, str) and isinstance(endpoint, str)):
+        raise EvidenceError(
+            f"{trial_key!r} and {endpoint!r} are not both text; a cohort and an endpoint are named "
+            "by their words in the table; see landmarks()"
+        )
     cohort = [row for row in landmarks() if row.trial_key == trial_key]
     found = tuple(row for row in cohort if row.endpoint == endpoint)
     if not found:
@@ -187,7 +192,7 @@ def relapse_split(trial: Trial) -> RelapseSplit:
     Raises
     ------
     EvidenceError
-        When the row has no total or no phenotype.
+        When `trial` is no row of the trial table, or the row has no total or no phenotype.
 
     Examples
     --------
@@ -195,6 +200,10 @@ def relapse_split(trial: Trial) -> RelapseSplit:
     >>> split.antigen_positive, split.antigen_negative, split.lineage_switch, split.unknown
     (83, 68, 12, 3)
     """
+    if not isinstance(trial, Trial):
+        raise EvidenceError(
+            f"trial is {trial!r}; only a row of the trial table has a split; look it up in trials()"
+        )
     parts = {part: getattr(trial, f"n_relapse_{part}") for part in PHENOTYPES}
     if trial.n_relapse is None or parts["ag_pos"] is parts["ag_neg"] is parts["partial"] is None:
         raise EvidenceError(

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from types import MappingProxyType
-from typing import IO, TYPE_CHECKING, Literal, get_args
+from typing import IO, TYPE_CHECKING, Literal, NoReturn, cast, get_args
 
 from car_relapse.errors import LedgerError
 
@@ -61,6 +61,32 @@ class Parameter:
     note: str
     """What a user should know before changing or quoting the value."""
 
+    def __post_init__(self) -> None:
+        for column in ("key", "name", "unit"):
+            if not getattr(self, column).strip():
+                self._refuse(f"an empty {column}", "every row states it")
+        if self.certainty not in get_args(Certainty):
+            words = ", ".join(get_args(Certainty))
+            self._refuse(f"certainty {self.certainty!r}", f"it must be one of {words}")
+        if self.low is not None and self.high is not None and self.low > self.high:
+            self._refuse(f"low {self.low:g} above high {self.high:g}", "a range runs upwards")
+        below = self.low is not None and self.value < self.low
+        if below or (self.high is not None and self.value > self.high):
+            ends = ", ".join("" if end is None else f"{end:g}" for end in (self.low, self.high))
+            self._refuse(
+                f"value {self.value:g} outside its range [{ends}]",
+                "the default must lie in its own range",
+            )
+        if self.certainty != "assumed" and not self.doi.strip():
+            self._refuse(
+                f"no DOI although it is {self.certainty}",
+                "a measured or fitted value needs its source",
+                "add the DOI or mark the row assumed",
+            )
+
+    def _refuse(self, found: str, rule: str, remedy: str = "correct the row") -> NoReturn:
+        raise LedgerError(f"ledger row {self.key!r} has {found}; {rule}; {remedy}")
+
 
 def _number(text: str, *, key: str, column: str) -> float:
     try:
@@ -81,27 +107,14 @@ def _row(raw: Mapping[str, str]) -> Parameter:
             f"ledger row {key!r} does not have {len(_COLUMNS)} fields; every row has one for each "
             "column; correct the row"
         )
-    certainty = next((word for word in get_args(Certainty) if word == raw["certainty"]), None)
-    if certainty is None:
-        raise LedgerError(
-            f"ledger row {key!r} has certainty {raw['certainty']!r}; it must be one of "
-            f"{', '.join(get_args(Certainty))}; correct the row"
-        )
-    value = _number(raw["value"], key=key, column="value")
-    low = _number(raw["low"], key=key, column="low") if raw["low"] else None
-    high = _number(raw["high"], key=key, column="high") if raw["high"] else None
-    if (low is not None and value < low) or (high is not None and value > high):
-        raise LedgerError(
-            f"ledger row {key!r} has value {value:g} outside its range [{raw['low']}, "
-            f"{raw['high']}]; the default must lie in its own range; correct the row"
-        )
-    if certainty != "assumed" and not raw["doi"]:
-        raise LedgerError(
-            f"ledger row {key!r} is {certainty} but has no DOI; a measured or fitted value "
-            "needs its source; add the DOI or mark the row assumed"
-        )
-    words = {column: raw[column] for column in _WORDS}
-    return Parameter(value=value, low=low, high=high, certainty=certainty, **words)
+    return Parameter(
+        value=_number(raw["value"], key=key, column="value"),
+        low=_number(raw["low"], key=key, column="low") if raw["low"] else None,
+        high=_number(raw["high"], key=key, column="high") if raw["high"] else None,
+        # The row itself refuses a word that is not one of them.
+        certainty=cast("Certainty", raw["certainty"]),
+        **{column: raw[column] for column in _WORDS},
+    )
 
 
 def read_ledger(stream: IO[str]) -> Mapping[str, Parameter]:
@@ -120,17 +133,25 @@ def read_ledger(stream: IO[str]) -> Mapping[str, Parameter]:
     Raises
     ------
     LedgerError
-        When the header differs, the table is empty, a key repeats, a number does not
-        parse, a value lies outside its own range, or a sourced row has no DOI.
+        When the stream is no text file, the header differs, the table is empty, a key
+        repeats or is empty, a name or unit is empty, a number does not parse, a value lies
+        outside its own range, the certainty is no known word, or a sourced row has no DOI.
     """
-    reader = csv.DictReader(stream)
-    if tuple(reader.fieldnames or ()) != tuple(_COLUMNS):
+    try:
+        reader = csv.DictReader(stream)
+        lines = list(reader)
+    except (TypeError, UnicodeError, csv.Error) as problem:
+        raise LedgerError(
+            f"the ledger cannot be read ({problem}); it must be a CSV text file; open the file "
+            "with encoding='utf-8'"
+        ) from None
+    if tuple(reader.fieldnames or ()) != _COLUMNS:
         raise LedgerError(
             f"the ledger's header is {reader.fieldnames}; it must be {','.join(_COLUMNS)}; "
             "restore the header"
         )
     rows: dict[str, Parameter] = {}
-    for raw in reader:
+    for raw in lines:
         row = _row(raw)
         if row.key in rows:
             raise LedgerError(f"ledger key {row.key!r} stands twice; keys are unique; remove one")
@@ -162,6 +183,11 @@ def parameter(key: str) -> Parameter:
     '1/day'
     """
     rows = ledger()
+    if not isinstance(key, str):
+        raise LedgerError(
+            f"{key!r} is not a ledger key; a key is text such as 'stein.memory_rate'; see "
+            "car_relapse.ledger()"
+        )
     if key not in rows:
         close = difflib.get_close_matches(key, rows, n=3)
         hint = f"did you mean {', '.join(close)}?" if close else "see car_relapse.ledger()"

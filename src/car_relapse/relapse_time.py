@@ -25,10 +25,17 @@ from car_relapse.errors import (
     require_count,
     require_finite,
     require_fraction,
+    require_instance,
     require_positive,
 )
 
 __all__ = ["RelapseTime"]
+
+# Slower growth would put the day of relapse beyond the largest float.
+_SLOWEST = 1e-300
+
+# A hundred million days are drawn at a time, 0.8 GB; more are to be drawn in blocks.
+_MOST_DAYS = 10**8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,10 +60,15 @@ class RelapseTime:
 
     def __post_init__(self) -> None:
         require_count("lines", self.lines, "give a number of lines", minimum=1)
-        require_positive("detection", self.detection, "give a number of cells")
-        require_fraction("survival", self.survival, "give 1 - d/b")
+        require_positive("detection", self.detection, "give a number of cells", scalar=True)
+        require_fraction("survival", self.survival, "give 1 - d/b", scalar=True)
         require_positive("survival", self.survival, "untreated cells must grow: d < b")
-        require_positive("net_rate", self.net_rate, "give a rate per day")
+        require_positive("net_rate", self.net_rate, "give a rate per day", scalar=True)
+        if self.net_rate < _SLOWEST:
+            raise ParameterError(
+                f"net_rate is {self.net_rate:g}; it must be >= {_SLOWEST:g}; without growth "
+                "there is no relapse"
+            )
         if self.detection * self.survival <= self.lines:
             raise ParameterError(
                 f"detection times survival is {self.detection * self.survival:g} for "
@@ -97,8 +109,10 @@ class RelapseTime:
             When a day is not finite.
         """
         t = require_finite("day", day, "count days from the start of the lines")
-        # Days long before day 0 would overflow; nothing is found then.
-        exponent = np.minimum(self._log_size - self.net_rate * t, 700.0)
+        # Far from day 0 the product overflows to an infinity of the right sign, and long before
+        # it so would the exponential; nothing is found then.
+        with np.errstate(over="ignore"):
+            exponent = np.minimum(self._log_size - self.net_rate * t, 700.0)
         return np.asarray(gammaincc(self.lines, np.exp(exponent)))
 
     def quantile(self, probability: ArrayLike) -> NDArray[np.float64]:
@@ -135,7 +149,14 @@ class RelapseTime:
         -------
         ndarray, shape (n,)
             Days.
+
+        Raises
+        ------
+        ParameterError
+            When `n` is no whole number from 1 to 1e8, or `rng` no generator.
         """
-        count = require_count("n", n, "give a number of patients", minimum=1)
+        remedy = "give a number of patients, and draw more of them in blocks"
+        count = require_count("n", n, remedy, minimum=1, maximum=_MOST_DAYS)
+        require_instance("rng", rng, np.random.Generator, "give numpy.random.default_rng(seed)")
         mass = rng.standard_gamma(self.lines, count)
         return np.asarray((self._log_size - np.log(mass)) / self.net_rate)

@@ -194,7 +194,14 @@ def _rows(
     build: Callable[[_Cells], _Record],
     key: str = "key",
 ) -> Iterable[_Record]:
-    reader = csv.DictReader(stream)
+    try:
+        reader = csv.DictReader(stream)
+        lines = [(reader.line_num, raw) for raw in reader]
+    except (TypeError, UnicodeError, csv.Error) as problem:
+        raise EvidenceError(
+            f"{table} cannot be read ({problem}); it must be a CSV text file; open the file with "
+            "encoding='utf-8'"
+        ) from None
     needed = {f.name for f in fields(record)}
     if set(reader.fieldnames or ()) != needed:
         odd = ", ".join(sorted(needed ^ set(reader.fieldnames or ())))
@@ -202,16 +209,14 @@ def _rows(
             f"the header of {table} is off by {odd}; it must name the fields of "
             f"{record.__name__}; restore the header"
         )
-    empty = True
-    for raw in reader:
-        empty = False
+    for line, raw in lines:
         if None in raw or None in raw.values() or not raw[key]:
             raise EvidenceError(
-                f"{table} line {reader.line_num} has {key} {raw[key]!r}; a row has a key and one "
+                f"{table} line {line} has {key} {raw[key]!r}; a row has a key and one "
                 "cell per column; quote cells that hold commas"
             )
         yield build(_Cells(table, raw[key], raw))
-    if empty:
+    if not lines:
         raise EvidenceError(f"{table} is empty; it must hold at least one row; restore the file")
 
 

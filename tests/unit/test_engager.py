@@ -276,6 +276,49 @@ def test_bad_input_is_refused_with_value_rule_and_remedy(make, shown):
         make()
 
 
+@pytest.mark.parametrize("value", [None, "0.1", [0.1], True, math.nan, 1j])
+@pytest.mark.parametrize(
+    ("kind", "good"),
+    [
+        (
+            EngagerKinetics,
+            {
+                "clearance": 1.0, "central_volume": 1.0, "exchange": 1.0,
+                "peripheral_volume": 1.0, "bioavailability": 1.0,
+            },
+        ),
+        (Infusion, {"start": 0.0, "duration": 1.0, "rate": 1.0}),
+        (Injection, {"day": 0.0, "amount": 1.0}),
+        (TrimerLaw, {"cd3_constant": 1.0, "antigen_constant": 1.0}),
+    ],
+)  # fmt: skip
+def test_a_field_takes_one_real_number_and_nothing_else(kind, good, value):
+    for name in good:
+        with pytest.raises(ParameterError, match=name):
+            kind(**(good | {name: value}))
+
+
+@pytest.mark.parametrize(
+    ("make", "shown"),
+    [
+        (lambda: replace(ONE, absorption_rate="fast"), "absorption_rate is 'fast'"),
+        (lambda: EngagerExposure(kinetics=None, **SCHEDULE), "kinetics is None"),
+        (lambda: EngagerExposure(kinetics=ONE, infusions=[]), "infusions is []; it must be a tup"),
+        (lambda: EngagerExposure(kinetics=ONE, infusions=None), "infusions is None"),
+        (lambda: EngagerExposure(kinetics=ONE, injections=(3,)), "injections is (3,)"),
+        (lambda: TrimerExposure(drug=ONE, law=None), "drug is EngagerKinetics"),
+        (
+            lambda: TrimerExposure(drug=EngagerExposure(kinetics=ONE, **SCHEDULE), law=None),
+            "law is None",
+        ),
+    ],
+)
+def test_parts_of_the_wrong_kind_are_refused(make, shown):
+    with pytest.raises(ParameterError) as caught:
+        make()
+    assert shown in str(caught.value)
+
+
 def test_a_trimer_curve_refuses_a_level_that_is_no_level():
     drug = EngagerExposure(kinetics=ONE, **SCHEDULE)
     curve = TrimerExposure(drug=drug, law=TrimerLaw(cd3_constant=1, antigen_constant=1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from car_relapse import errors
 from car_relapse.errors import LedgerError, ParameterError
 
+DAY = np.datetime64("2020-01-01")
 NAN, INF = float("nan"), float("inf")
 
 
@@ -34,6 +36,21 @@ NAN, INF = float("nan"), float("inf")
         (errors.require_positive, "0.5", "'0.5'", "a number"),
         (errors.require_positive, [0.5, "0.5"], "[0.5, '0.5']", "a number"),
         (errors.require_finite, 1j, "1j", "a number"),
+        (errors.require_finite, None, "None", "a number"),
+        (errors.require_finite, True, "True", "a number"),
+        (errors.require_finite, np.True_, repr(np.True_), "a number"),
+        (errors.require_fraction, [0.5, True], "[0.5, True]", "a number"),
+        (errors.require_fraction, ((0.5, 0.1), (False, 0.2)), "((0.5, 0.1), ", "a number"),
+        (errors.require_fraction, [0.5, None], "[0.5, None]", "a number"),
+        (errors.require_fraction, [[0.5], [0.5, 0.1]], "[[0.5], [0.5, 0.1]]", "a number"),
+        (errors.require_positive, b"1", "b'1'", "a number"),
+        (errors.require_positive, {1.0}, "{1.0}", "a number"),
+        (errors.require_positive, Fraction(1, 2), "Fraction(1, 2)", "a number"),
+        (errors.require_positive, np.array(["0.5"]), "array(['0.5']", "a number"),
+        (errors.require_positive, np.array([1.0], dtype=object), "array([1.0]", "a number"),
+        (errors.require_positive, DAY, repr(DAY), "a number"),
+        (errors.require_positive, 10**400, "1000", "a number"),
+        pytest.param(errors.require_positive, 10**5000, "a int too", "a number", id="digits"),
     ],
 )
 def test_a_bad_number_is_refused_with_value_rule_and_remedy(check, bad, shown, rule):
@@ -43,6 +60,46 @@ def test_a_bad_number_is_refused_with_value_rule_and_remedy(check, bad, shown, r
     assert message.startswith(f"killing_rate is {shown}")
     assert rule in message
     assert message.endswith("see the ledger")
+
+
+CHECKS = [
+    errors.require_finite,
+    errors.require_fraction,
+    errors.require_non_negative,
+    errors.require_positive,
+]
+
+
+@pytest.mark.parametrize("check", CHECKS)
+@pytest.mark.parametrize("several", [[], [0.5], (0.1, 0.2), np.ones(3), np.ones((1, 1))])
+def test_several_numbers_pass_unless_one_is_meant(check, several):
+    assert check("rate", several, "").shape == np.shape(several)
+    with pytest.raises(ParameterError, match=r"^rate is .*; it must be a single number, not"):
+        check("rate", several, "give one", scalar=True)
+
+
+@pytest.mark.parametrize("check", CHECKS)
+@pytest.mark.parametrize("one", [1, 0.5, np.float32(0.5), np.int8(1), np.array(0.25)])
+def test_one_number_passes_where_one_is_meant(check, one):
+    value = check("rate", one, "", scalar=True)
+    assert value.dtype == np.float64
+    assert float(value) == float(one)
+
+
+def test_a_whole_number_beyond_64_bits_is_a_number():
+    assert errors.require_positive("cells", 10**30, "") == 1e30
+
+
+def test_a_long_value_is_cut_short_in_the_message():
+    with pytest.raises(ParameterError) as caught:
+        errors.require_positive("cells", "x" * 1000, "give cells")
+    assert len(str(caught.value)) < 200
+
+
+@pytest.mark.skipif(np.finfo(np.longdouble).max == np.finfo(float).max, reason="no wider floats")
+def test_a_number_too_large_for_a_float_is_refused_as_infinite():
+    with pytest.raises(ParameterError, match="cells is inf; it must be finite"):
+        errors.require_positive("cells", np.longdouble("1e4000"), "give cells")
 
 
 def test_the_first_bad_element_of_an_array_is_named():
@@ -58,8 +115,16 @@ def test_the_first_bad_element_of_an_array_is_named():
         (1.5, "a whole number >= 1"),
         (0, "a whole number >= 1"),
         (-7, "a whole number >= 1"),
+        (1e300, "a whole number >= 1"),
+        (2.0**53 + 2, "a whole number >= 1"),
         ("ten", "a number"),
+        ("10", "a number"),
         (None, "a number"),
+        (True, "a number"),
+        (np.True_, "a number"),
+        (1j, "a number"),
+        ([3], "a single number"),
+        (np.array([3]), "a single number"),
     ],
 )
 def test_a_bad_count_is_refused_with_value_rule_and_remedy(bad, rule):
@@ -69,6 +134,30 @@ def test_a_bad_count_is_refused_with_value_rule_and_remedy(bad, rule):
     assert message.startswith(f"n is {bad!r}; ")
     assert rule in message
     assert message.endswith("give a number of patients")
+
+
+def test_a_count_has_a_largest_value_where_the_caller_sets_one():
+    assert errors.require_count("k", 6, "", minimum=1, maximum=6) == 6
+    for large in (7, 10**400, 10**5000):
+        with pytest.raises(ParameterError, match=r"k is .*; .* whole number from 1 to 6; give few"):
+            errors.require_count("k", large, "give fewer", minimum=1, maximum=6)
+
+
+def test_an_instance_of_the_kind_is_returned_and_anything_else_refused():
+    rng = np.random.default_rng(1)
+    assert errors.require_instance("rng", rng, np.random.Generator, "") is rng
+    with pytest.raises(ParameterError, match=r"^rng is None; it must be a Generator; give one$"):
+        errors.require_instance("rng", None, np.random.Generator, "give one")
+
+
+def test_values_of_one_shape_or_single_ones_broadcast_and_others_are_refused():
+    assert errors.require_broadcast("", size=np.ones((2, 3)), loss=0.1, day=[1, 2, 3]) == (2, 3)
+    with pytest.raises(ParameterError) as caught:
+        errors.require_broadcast("give as many", size=[1.0, 2.0], loss=[0.1, 0.2, 0.3])
+    assert str(caught.value) == (
+        "size has shape (2,) and loss has shape (3,); they must have one shape, or be single; "
+        "give as many"
+    )
 
 
 @given(st.integers(min_value=0, max_value=2**200))

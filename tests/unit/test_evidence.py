@@ -57,6 +57,26 @@ def test_an_empty_table_is_refused(name):
 
 
 @pytest.mark.parametrize("name", READERS)
+@pytest.mark.parametrize("file", [None, 3.5, b"key,value"])
+def test_what_is_no_csv_text_file_is_refused(name, file):
+    if isinstance(file, bytes):
+        file = io.BytesIO(file)
+    with pytest.raises(EvidenceError, match=rf"{name} cannot be read .*; it must be a CSV text"):
+        READERS[name][0](file)
+
+
+@pytest.mark.parametrize("question", [(None, "EFS"), ("auto3_amelia", 7), ([], [])])
+def test_landmarks_of_what_is_no_text_are_refused(question):
+    with pytest.raises(EvidenceError, match=r"are not both text; .*; see landmarks\(\)"):
+        evidence.landmarks_of(*question)
+
+
+def test_only_a_row_of_the_trial_table_has_a_split():
+    with pytest.raises(EvidenceError, match=r"trial is 'auto3_amelia'; .*; look it up in trials"):
+        evidence.relapse_split("auto3_amelia")
+
+
+@pytest.mark.parametrize("name", READERS)
 def test_a_missing_column_is_refused(name):
     with pytest.raises(EvidenceError, match=r"header of .* is off by .*verification"):
         READERS[name][0](io.StringIO("key,doi\nx,y\n"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 from importlib import resources
 
 import pytest
@@ -51,8 +52,17 @@ def test_an_empty_range_is_no_range():
         ({"certainty": "guessed"}, "certainty 'guessed'", "measured, fitted, assumed"),
         ({"value": "9"}, "value 9", "its own range"),
         ({"value": "0.1"}, "value 0.1", "its own range"),
-        ({"doi": ""}, "is fitted but has no DOI", "needs its source"),
-        ({"certainty": "measured", "doi": ""}, "is measured but has no DOI", "needs its source"),
+        ({"low": "2", "high": "1"}, "low 2 above high 1", "a range runs upwards"),
+        ({"low": "", "high": "1"}, "outside its range [, 1]", "its own range"),
+        ({"name": ""}, "an empty name", "every row states it"),
+        ({"unit": " "}, "an empty unit", "every row states it"),
+        ({"certainty": ""}, "certainty ''", "measured, fitted, assumed"),
+        ({"doi": ""}, "no DOI although it is fitted", "needs its source"),
+        (
+            {"certainty": "measured", "doi": ""},
+            "no DOI although it is measured",
+            "needs its source",
+        ),
     ],
 )
 def test_a_bad_row_is_refused_with_key_value_rule_and_remedy(changes, shown, rule):
@@ -67,6 +77,24 @@ def test_a_bad_row_is_refused_with_key_value_rule_and_remedy(changes, shown, rul
 
 def test_an_assumption_needs_no_doi():
     assert read_with(certainty="assumed", doi="")["killing.maximal_rate"].doi == ""
+
+
+def test_a_row_without_a_key_is_refused():
+    with pytest.raises(LedgerError, match=r"ledger row '' has an empty key; .*; correct the row"):
+        read_with(key="")
+
+
+def test_a_parameter_obeys_the_same_rules_wherever_it_is_built():
+    with pytest.raises(LedgerError, match=r"value 9 outside its range \[0.64, 1.35\]"):
+        replace(parameter("killing.maximal_rate"), value=9.0)
+
+
+@pytest.mark.parametrize(
+    "stream", [None, 3.5, io.BytesIO(HEADER.encode()), io.StringIO(f'{HEADER}\n"' + "x" * 200_000)]
+)
+def test_what_is_no_csv_text_file_is_refused(stream):
+    with pytest.raises(LedgerError, match=r"cannot be read .*; it must be a CSV text file; open"):
+        read_ledger(stream)
 
 
 def test_a_row_with_too_few_or_too_many_fields_is_refused():
@@ -102,6 +130,13 @@ def test_an_unknown_key_is_answered_with_the_closest_known_ones():
 def test_an_unknown_key_unlike_any_other_is_answered_with_the_way_to_list_them():
     with pytest.raises(LedgerError, match=r"'zzz' is not a ledger key.*see car_relapse\.ledger"):
         parameter("zzz")
+
+
+@pytest.mark.parametrize("key", [None, 7, ["loss.cd19"], {}])
+def test_a_key_that_is_no_text_is_refused(key):
+    for ask in (parameter, default):
+        with pytest.raises(LedgerError, match=r"is not a ledger key; a key is text.*; see"):
+            ask(key)
 
 
 def test_the_ledger_is_read_only():

@@ -129,5 +129,28 @@ def test_bad_questions_are_refused():
         TYPICAL.quantile(2.0)
     with pytest.raises(ParameterError, match=r"day is nan; .*finite.*; count days"):
         TYPICAL.cdf(math.nan)
-    with pytest.raises(ParameterError, match=r"n is 0; .*>= 1; give a number of patients"):
+    with pytest.raises(ParameterError, match=r"n is 0; .*from 1 to 100000000; give a number"):
         TYPICAL.sample(0, np.random.default_rng(1))
+
+
+@pytest.mark.parametrize("name", ["lines", "detection", "survival", "net_rate"])
+@pytest.mark.parametrize("bad", [None, "1", True, [1.0, 0.5], [], np.ones(1), 1j, math.nan])
+def test_every_part_of_the_law_is_one_number(name, bad):
+    good = {"lines": 1, "detection": 1e9, "survival": 0.4, "net_rate": 0.1}
+    with pytest.raises(ParameterError, match=rf"^{name} is .*; it must .*; "):
+        RelapseTime(**(good | {name: bad}))
+
+
+def test_growth_too_slow_for_any_calendar_is_refused():
+    with pytest.raises(ParameterError, match=r"net_rate is 1e-301; .*>= 1e-300; without growth"):
+        RelapseTime(lines=1, detection=1e9, survival=0.4, net_rate=1e-301)
+
+
+def test_days_far_from_the_start_have_a_probability():
+    fast = RelapseTime(lines=1, detection=1e9, survival=0.4, net_rate=1e3)
+    assert fast.cdf([-1e308, 1e308]).tolist() == [0.0, 1.0]
+
+
+def test_a_sample_needs_a_generator():
+    with pytest.raises(ParameterError, match=r"rng is None; it must be a Generator; give numpy"):
+        TYPICAL.sample(3, None)

@@ -10,7 +10,8 @@
 `bozic2013`         two drugs, and the chance that no cell resists both
 ==================  =========================================================================
 
-They stand beside the book's own model for comparison, and none of them feeds it. Their
+They stand beside the book's own model for comparison. None of them feeds it, but for the CAR-T
+curve of `kimmel2021`, which `car_relapse.exposure_kimmel` offers as an exposure. Their
 parameters belong to their papers: each is the default of a dataclass field, with the paper and
 its table named in the docstring, and not a row of the ledger, which holds the book's own model.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,16 @@ from scipy.integrate import solve_ivp
 
 from car_relapse.errors import ParameterError, require_non_negative, require_positive
 
-__all__ = ["check_days", "check_positive_fields", "first_day", "first_turn", "integrate"]
+__all__ = [
+    "check_days",
+    "check_non_negative_fields",
+    "check_positive_fields",
+    "check_schedule",
+    "first_day",
+    "first_turn",
+    "integrate",
+    "positive",
+]
 
 State = NDArray[np.float64]
 Slope = Callable[[float, State], ArrayLike]
@@ -23,9 +32,20 @@ _ATOL = 1e-12
 
 
 def check_positive_fields(parameters: object, names: tuple[str, ...], where: str) -> None:
-    """Raise a ParameterError unless each named field is finite and > 0."""
+    """Raise a ParameterError unless each named field is one number, finite and > 0."""
     for name in names:
-        require_positive(name, getattr(parameters, name), f"see {where}")
+        positive(name, getattr(parameters, name), f"see {where}")
+
+
+def check_non_negative_fields(parameters: object, names: tuple[str, ...], where: str) -> None:
+    """Raise a ParameterError unless each named field is one number, finite and >= 0."""
+    for name in names:
+        require_non_negative(name, getattr(parameters, name), f"see {where}", scalar=True)
+
+
+def positive(name: str, value: float, remedy: str) -> float:
+    """Return `value`, or raise a ParameterError unless it is one number, finite and > 0."""
+    return float(require_positive(name, value, remedy, scalar=True))
 
 
 def check_days(days: ArrayLike, first: float = 0.0) -> NDArray[np.float64]:
@@ -36,6 +56,19 @@ def check_days(days: ArrayLike, first: float = 0.0) -> NDArray[np.float64]:
             f"days is {days!r}; it must be a list of increasing days from {first:g} on; sort it"
         )
     return grid
+
+
+def check_schedule(schedule: Sequence[tuple[float, float]], what: str, amount: str) -> None:
+    """Raise a ParameterError unless `schedule` is a list of pairs (day >= 0, amount > 0)."""
+    pairs = list(schedule) if isinstance(schedule, Sequence | np.ndarray) else None
+    if pairs is None or isinstance(schedule, str) or any(np.shape(p) != (2,) for p in pairs):
+        raise ParameterError(
+            f"the schedule is {schedule!r}; it must be a list of pairs of a day and {amount}; give "
+            "[(42.0, 2e6)], or [] for none"
+        )
+    for day, size in pairs:
+        require_non_negative(f"day of a {what}", day, "count from day 0", scalar=True)
+        positive(f"{amount} of a {what}", size, f"give {amount}")
 
 
 def integrate(
@@ -74,7 +107,7 @@ def first_day(
     ParameterError
         When that does not happen before the day `until`.
     """
-    horizon = float(require_positive("until", until, "give a day"))
+    horizon = positive("until", until, "give a day")
 
     # The integrator reads these two marks from the function it watches.
     def event(day: float, state: State) -> float:

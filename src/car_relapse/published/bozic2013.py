@@ -35,21 +35,19 @@ eLife 2:e00747, doi:10.7554/eLife.00747.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
 
-from car_relapse.branching import survival_probability
 from car_relapse.errors import (
     ParameterError,
     require_count,
-    require_fraction,
-    require_non_negative,
-    require_positive,
+    require_instance,
 )
+from car_relapse.published._bozic_model import BozicParameters
+from car_relapse.published._integrate import positive
 
 __all__ = [
     "BozicParameters",
@@ -68,68 +66,8 @@ EradicationLaw = Literal["as printed", "corrected", "nested"]
 _RTOL = 1e-11
 
 
-@dataclass(frozen=True, kw_only=True)
-class BozicParameters:
-    """Typical values of Bozic et al. 2013, legend of Table 1 (doi:10.7554/eLife.00747)."""
-
-    birth_rate: float = 0.14
-    """Division rate :math:`b`, 1/day, > 0. Table 1."""
-    death_rate: float = 0.13
-    """Death rate :math:`d` without treatment, 1/day, >= 0 and below :math:`b`. Table 1."""
-    treated_birth_rate: float = 0.14
-    """Division rate :math:`b'` of sensitive cells under treatment, 1/day, > 0. Table 1; lower
-    for a cytostatic drug."""
-    treated_death_rate: float = 0.17
-    """Death rate :math:`d'` of sensitive cells under treatment, 1/day, above :math:`b'`.
-    Table 1."""
-    mutation_rate: float = 1e-9
-    """Probability :math:`u` per division and site, dimensionless, in [0, 1]. Table 1."""
-    first_mutations: float = 50.0
-    """Mutations :math:`n_1` that give resistance to drug 1 alone, >= 0. Table 1."""
-    second_mutations: float = 50.0
-    """Mutations :math:`n_2` that give resistance to drug 2 alone, >= 0. Table 1."""
-    shared_mutations: float = 0.0
-    """Mutations :math:`n_{12}` that give resistance to both, >= 0. Table 1: 0 or 1."""
-
-    def __post_init__(self) -> None:
-        where = "see Table 1 of doi:10.7554/eLife.00747"
-        survival_probability(self.birth_rate, self.death_rate)
-        require_positive("treated_birth_rate", self.treated_birth_rate, where)
-        require_positive("treated_death_rate", self.treated_death_rate, where)
-        require_fraction("mutation_rate", self.mutation_rate, where)
-        for name in ("first_mutations", "second_mutations", "shared_mutations"):
-            require_non_negative(name, getattr(self, name), where)
-        if self.treated_death_rate <= self.treated_birth_rate:
-            raise ParameterError(
-                f"treated_death_rate is {self.treated_death_rate:g}; treatment must shrink the "
-                f"tumour, so it must be > treated_birth_rate, {self.treated_birth_rate:g}; {where}"
-            )
-        sites = self.first_mutations + self.second_mutations + self.shared_mutations
-        if sites * self.mutation_rate > 1:
-            raise ParameterError(
-                f"mutation_rate is {self.mutation_rate:g} at {sites:g} sites; a division mutates "
-                f"at most one of them, so their product must be <= 1; {where}"
-            )
-
-    @property
-    def survival(self) -> float:
-        """Probability :math:`s` that the line of an untreated or fully resistant cell lives on."""
-        return survival_probability(self.birth_rate, self.death_rate)
-
-    @property
-    def treated_survival(self) -> float:
-        """The paper's :math:`s' = 1 - d'/b'`, below 0 and so no probability."""
-        return 1.0 - self.treated_death_rate / self.treated_birth_rate
-
-    @property
-    def second_steps(self) -> tuple[tuple[float, float], tuple[float, float]]:
-        """Mutations :math:`n_i` of a first step with the :math:`v_i` that complete resistance."""
-        n1, n2, both = self.first_mutations, self.second_mutations, self.shared_mutations
-        return (n1, n2 + both), (n2, n1 + both)
-
-
 def _check_size(p: BozicParameters, size: float) -> float:
-    cells = float(require_positive("size", size, "give the number of cells at the start"))
+    cells = positive("size", size, "give the number of cells at the start")
     if cells * p.survival <= 1:
         raise ParameterError(
             f"size is {cells:g}; a tumour that has outgrown chance has more than "
@@ -156,6 +94,7 @@ def expected_resistant_cells(parameters: BozicParameters, size: float) -> float:
     >>> round(expected_resistant_cells(BozicParameters(shared_mutations=1), 1e9), 1)
     253.3
     """
+    require_instance("parameters", parameters, BozicParameters, "give BozicParameters(...)")
     p, cells = parameters, _check_size(parameters, size)
     n1, n2, both = p.first_mutations, p.second_mutations, p.shared_mutations
     mean = p.mutation_rate / p.survival * float(np.log(cells * p.survival))
@@ -183,6 +122,7 @@ def no_one_step_resistance(parameters: BozicParameters, size: float) -> float:
     >>> round(no_one_step_resistance(BozicParameters(shared_mutations=1), 1e9), 4)
     0.0583
     """
+    require_instance("parameters", parameters, BozicParameters, "give BozicParameters(...)")
     p, cells = parameters, _check_size(parameters, size)
     return float(np.exp(cells * p.mutation_rate * p.shared_mutations * _log_loss(p)))
 
@@ -212,6 +152,7 @@ def no_two_step_resistance(parameters: BozicParameters, size: float) -> float:
     >>> round(no_two_step_resistance(BozicParameters(), 1e9), 4)
     0.9964
     """
+    require_instance("parameters", parameters, BozicParameters, "give BozicParameters(...)")
     p, cells = parameters, _check_size(parameters, size)
     weight = cells * p.mutation_rate**2 * _two_step_weight(p)
     return float(np.exp(weight * _log_loss(p) * np.log(cells * p.survival) / p.survival))
@@ -250,6 +191,7 @@ def eradication_as_printed(parameters: BozicParameters, size: float) -> float:
     >>> round(eradication_as_printed(BozicParameters(shared_mutations=1), 1e9), 3)
     0.263
     """
+    require_instance("parameters", parameters, BozicParameters, "give BozicParameters(...)")
     return float(np.exp(_log_printed(parameters, _check_size(parameters, size))))
 
 
@@ -278,6 +220,7 @@ def eradication_corrected(parameters: BozicParameters, size: float) -> float:
     >>> [round(1 - f(fast, 1e11), 3) for f in (eradication_as_printed, eradication_corrected)]
     [0.551, 0.528]
     """
+    require_instance("parameters", parameters, BozicParameters, "give BozicParameters(...)")
     p, cells = parameters, _check_size(parameters, size)
     lost = p.mutation_rate**2 * cells * _two_step_weight(p) / p.survival
     return float(np.exp(_log_printed(p, cells) + lost))
@@ -347,6 +290,7 @@ def eradication_nested(parameters: BozicParameters, size: float) -> float:
     >>> round(eradication_nested(BozicParameters(), 1e11), 4)
     0.8839
     """
+    require_instance("parameters", parameters, BozicParameters, "give BozicParameters(...)")
     p, cells = parameters, _check_size(parameters, size)
     u, s, net = p.mutation_rate, p.survival, p.birth_rate - p.death_rate
     oldest = float(np.log(cells * s)) / net
@@ -399,8 +343,9 @@ def failure_probability(
     >>> round(failure_probability(BozicParameters(), 2.6e11, lesions=18, law="as printed"), 2)
     0.29
     """
+    require_instance("parameters", parameters, BozicParameters, "give BozicParameters(...)")
     if law not in _LAWS:
         raise ParameterError(f"law is {law!r}; it must be one of {', '.join(_LAWS)}; choose one")
     number = require_count("lesions", lesions, "give a number of lesions", minimum=1)
-    total = float(require_positive("size", size, "give the number of cells at the start"))
+    total = positive("size", size, "give the number of cells at the start")
     return float(1.0 - _LAWS[law](parameters, total / number) ** number)

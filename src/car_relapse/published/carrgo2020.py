@@ -26,8 +26,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from car_relapse.errors import ParameterError, require_finite, require_positive
-from car_relapse.published._integrate import check_days, integrate
+from car_relapse.errors import ParameterError, require_finite, require_instance, require_positive
+from car_relapse.published._integrate import check_days, integrate, positive
 
 __all__ = [
     "CarrgoCourse",
@@ -54,8 +54,8 @@ class CarrgoParameters:
 
     def __post_init__(self) -> None:
         where = "see figure 1 of doi:10.1098/rsif.2019.0734"
-        require_positive("death_ratio", self.death_ratio, where)
-        require_finite("expansion_ratio", self.expansion_ratio, where)
+        require_positive("death_ratio", self.death_ratio, where, scalar=True)
+        require_finite("expansion_ratio", self.expansion_ratio, where, scalar=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,10 +96,12 @@ def scale(
     >>> scale(0.5, capacity=1e6, expansion_rate=8e-7, death_rate=0.07).death_ratio
     0.14
     """
-    rate = float(require_positive("growth_rate", growth_rate, "give a rate in 1/day"))
-    room = float(require_positive("capacity", capacity, "give a number of cells"))
-    gain = float(require_finite("expansion_rate", expansion_rate, "give a rate in 1/(day cell)"))
-    loss = float(require_positive("death_rate", death_rate, "give a rate in 1/day"))
+    rate = positive("growth_rate", growth_rate, "give a rate in 1/day")
+    room = positive("capacity", capacity, "give a number of cells")
+    gain = float(
+        require_finite("expansion_rate", expansion_rate, "give a rate in 1/(day cell)", scalar=True)
+    )
+    loss = positive("death_rate", death_rate, "give a rate in 1/day")
     return CarrgoParameters(death_ratio=loss / rate, expansion_ratio=gain * room / rate)
 
 
@@ -116,6 +118,7 @@ def coexistence(parameters: CarrgoParameters) -> tuple[float, float]:
     >>> [round(v, 4) for v in coexistence(CarrgoParameters())]
     [0.0875, 0.9125]
     """
+    require_instance("parameters", parameters, CarrgoParameters, "give CarrgoParameters(...)")
     a, b = parameters.death_ratio, parameters.expansion_ratio
     if a >= b:
         raise ParameterError(
@@ -138,6 +141,7 @@ def trace_and_determinant(parameters: CarrgoParameters) -> tuple[float, float]:
     >>> [round(v, 4) for v in trace_and_determinant(CarrgoParameters())]
     [-0.0875, 0.1278]
     """
+    require_instance("parameters", parameters, CarrgoParameters, "give CarrgoParameters(...)")
     x, y = coexistence(parameters)
     return -x, parameters.expansion_ratio * x * y
 
@@ -155,6 +159,7 @@ def eigenvalues(parameters: CarrgoParameters) -> tuple[complex, complex]:
     >>> round(eigenvalues(CarrgoParameters())[0].imag, 4)
     0.3547
     """
+    require_instance("parameters", parameters, CarrgoParameters, "give CarrgoParameters(...)")
     trace, determinant = trace_and_determinant(parameters)
     root = complex(trace**2 / 4.0 - determinant) ** 0.5
     return trace / 2.0 + root, trace / 2.0 - root
@@ -173,6 +178,7 @@ def is_damped_oscillation(parameters: CarrgoParameters) -> bool:
     >>> is_damped_oscillation(CarrgoParameters())
     True
     """
+    require_instance("parameters", parameters, CarrgoParameters, "give CarrgoParameters(...)")
     trace, determinant = trace_and_determinant(parameters)
     return trace < 0 and trace**2 < 4.0 * determinant
 
@@ -200,11 +206,12 @@ def solve(
     >>> solve(CarrgoParameters(), [500.0]).car.round(4)
     array([0.9125])
     """
+    require_instance("parameters", parameters, CarrgoParameters, "give CarrgoParameters(...)")
     grid = check_days(times)
     start = np.log(
         [
-            float(require_positive("tumour", tumour, "give it over the carrying capacity")),
-            float(require_positive("car", car, "give it as killing over growth")),
+            positive("tumour", tumour, "give it over the carrying capacity"),
+            positive("car", car, "give it as killing over growth"),
         ]
     )
     a, b = parameters.death_ratio, parameters.expansion_ratio

@@ -35,8 +35,14 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.integrate import solve_ivp
 from scipy.optimize import minimize_scalar
 
-from car_relapse.errors import ParameterError, require_non_negative, require_positive
-from car_relapse.published._integrate import check_days, check_positive_fields
+from car_relapse.errors import (
+    ParameterError,
+    require_instance,
+    require_positive,
+)
+from car_relapse.published._cartmath_equilibria import Equilibrium, equilibria
+from car_relapse.published._cartmath_model import HDLM2, RAJI, CartmathParameters, rates
+from car_relapse.published._integrate import check_days, check_schedule, positive
 
 __all__ = [
     "HDLM2",
@@ -53,73 +59,11 @@ __all__ = [
 
 Schedule = Sequence[tuple[float, float]]
 
-_WHERE = "the values for HDLM-2 and RAJI in doi:10.3390/cancers13122941"
 # Cells below which the paper's program sets a population to 0.
 _CUT_OFF = 1e-6
 _RTOL = 1e-11
 # Of ln T, and of CAR-T cells: fewer than this do nothing to a tumour.
 _ATOL = (1e-12, 1e-9, 1e-9)
-
-
-@dataclass(frozen=True, kw_only=True)
-class CartmathParameters:
-    """Values for HDLM-2 with CAR-T 123, Barros et al. 2021 (doi:10.3390/cancers13122941)."""
-
-    proliferation_rate: float = 0.265
-    r"""Division rate :math:`\varphi` of effectors, 1/day, > 0."""
-    loss_rate: float = 0.350
-    r"""Loss rate :math:`\rho` of effectors, 1/day, above the division rate."""
-    memory_formation: float = 0.150
-    r"""Rate :math:`\varepsilon` at which effectors make memory cells, 1/day, > 0."""
-    memory_activation: float = 6e-6
-    r"""Rate :math:`\theta` at which one tumour cell wakes one memory cell, 1/(day cell), > 0."""
-    inhibition: float = 4.5e-8
-    r"""Rate :math:`\alpha` at which one tumour cell disables one effector, 1/(day cell), > 0."""
-    memory_death: float = 5e-3
-    r"""Death rate :math:`\mu` of memory cells, 1/day, > 0."""
-    tumour_rate: float = 0.05650026
-    """Growth rate :math:`r` of the tumour, 1/day, > 0."""
-    crowding: float = 1.404029e-12
-    """Inverse carrying capacity :math:`b` of the tumour, 1/cell, >= 0; 0 is no limit."""
-    killing_rate: float = 3.715843e-6
-    r"""Rate :math:`\gamma` at which one effector kills one tumour cell, 1/(day cell), > 0."""
-    tumour_start: float = 2e6
-    """Tumour cells on day 0, > 0."""
-
-    def __post_init__(self) -> None:
-        names = tuple(
-            name for name in CartmathParameters.__dataclass_fields__ if name != "crowding"
-        )
-        check_positive_fields(self, names, _WHERE)
-        require_non_negative("crowding", self.crowding, f"see {_WHERE}")
-        if self.loss_rate <= self.proliferation_rate:
-            raise ParameterError(
-                f"loss_rate is {self.loss_rate:g}; effectors must decline without a tumour, so it "
-                f"must be > proliferation_rate, {self.proliferation_rate:g}; see {_WHERE}"
-            )
-        if self.crowding * self.tumour_start >= 1:
-            raise ParameterError(
-                f"tumour_start is {self.tumour_start:g}; the tumour must start below its carrying "
-                f"capacity, {1 / self.crowding:g} cells; start with fewer"
-            )
-
-
-HDLM2 = CartmathParameters()
-"""Hodgkin lymphoma HDLM-2 in mice, with CAR-T against CD123."""
-
-RAJI = CartmathParameters(
-    proliferation_rate=0.83,
-    loss_rate=0.8300536,
-    memory_formation=1.59795,
-    memory_activation=2.3e-4,
-    inhibition=1.248506e-8,
-    memory_death=6.89e-7,
-    tumour_rate=0.5071721,
-    crowding=0.0,
-    killing_rate=3.365388e-8,
-    tumour_start=3e6,
-)
-"""Burkitt lymphoma RAJI in mice, with CAR-T against CD19."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,20 +83,6 @@ class CartmathCourse:
     def car(self) -> NDArray[np.float64]:
         """All CAR-T cells."""
         return self.effector + self.memory
-
-
-@dataclass(frozen=True, kw_only=True)
-class Equilibrium:
-    """A state that does not change."""
-
-    effector: float
-    """Effector CAR-T cells, >= 0."""
-    memory: float
-    """Memory CAR-T cells, >= 0."""
-    tumour: float
-    """Tumour cells, >= 0."""
-    stable: bool
-    """Whether a small push dies away."""
 
 
 Stretch = Callable[[NDArray[np.float64]], NDArray[np.float64]]
@@ -183,31 +113,18 @@ def _without_tumour(solution: Stretch) -> Stretch:
     return lambda days: np.vstack([np.full(days.size, -np.inf), solution(days)])
 
 
-def _rates(p: CartmathParameters, tumour: float) -> NDArray[np.float64]:
-    """Return the matrix of the CAR-T equations, which are linear for a given tumour."""
-    wake, disable = p.memory_activation * tumour, p.inhibition * tumour
-    return np.array(
-        [
-            [p.proliferation_rate - p.loss_rate - disable, wake],
-            [p.memory_formation, -wake - p.memory_death],
-        ]
-    )
-
-
 def _slope(p: CartmathParameters, state: NDArray[np.float64]) -> list[float]:
     tumour = float(np.exp(state[0]))  # 0 when the logarithm is -inf
-    effector, memory = map(float, _rates(p, tumour) @ state[1:])
+    effector, memory = map(float, rates(p, tumour) @ state[1:])
     growth = p.tumour_rate * (1.0 - p.crowding * tumour) - p.killing_rate * float(state[1])
     return [growth, effector, memory]
 
 
 def _events(doses: Schedule, challenges: Schedule, last: float) -> list[tuple[float, float, float]]:
     """Return (day, CAR-T added, tumour added) in order, up to the last day."""
-    days: set[float] = set()
     for schedule in (doses, challenges):
-        for day, cells in schedule:
-            days.add(float(require_non_negative("day of a dose", day, "count from day 0")))
-            require_positive("cells of a dose", cells, "give a number of cells")
+        check_schedule(schedule, "dose", "cells")
+    days = {float(day) for schedule in (doses, challenges) for day, _ in schedule}
 
     def added(schedule: Schedule, today: float) -> float:
         return float(sum(cells for day, cells in schedule if day == today))
@@ -239,7 +156,7 @@ def _path(p: CartmathParameters, last: float, doses: Schedule, challenges: Sched
                     state[0] = -np.inf
             else:
                 run = solve_ivp(
-                    lambda _, y: _rates(p, 0.0) @ y, (now, stop), state[1:], "LSODA",
+                    lambda _, y: rates(p, 0.0) @ y, (now, stop), state[1:], "LSODA",
                     rtol=_RTOL, atol=_ATOL[1:], dense_output=True,
                 )  # fmt: skip
                 path.append(now, _without_tumour(run.sol))
@@ -286,6 +203,7 @@ def solve(
     >>> f"{course.tumour[0]:.4g}", course.tumour[1] == 0
     ('2.146e+07', np.True_)
     """
+    require_instance("parameters", parameters, CartmathParameters, "give CartmathParameters(...)")
     grid = check_days(days)
     log_tumour, effector, memory = _path(parameters, float(grid[-1]), doses, challenges)(grid)
     return CartmathCourse(
@@ -315,7 +233,8 @@ def elimination_days(
     >>> [round(day, 1) for day in elimination_days(HDLM2, doses=[(42.0, 2e6)])]
     [47.6]
     """
-    last = float(require_positive("until", until, "give a day"))
+    require_instance("parameters", parameters, CartmathParameters, "give CartmathParameters(...)")
+    last = positive("until", until, "give a day")
     return tuple(_path(parameters, last, doses, challenges).eliminated)
 
 
@@ -334,7 +253,8 @@ def effector_maximum(
     >>> [f"{x:.4g}" for x in effector_maximum(RAJI, doses=[(7.0, 1e7)], until=30.0)]
     ['8.875', '1.278e+07']
     """
-    last = float(require_positive("until", until, "give a day"))
+    require_instance("parameters", parameters, CartmathParameters, "give CartmathParameters(...)")
+    last = positive("until", until, "give a day")
     jumps = [day for day, *_ in _events(doses, (), last) if day < last]
     if not jumps:
         raise ParameterError(
@@ -394,9 +314,10 @@ def dose_threshold(
     >>> f"{dose_threshold(HDLM2):.3g}"
     '2.53e+05'
     """
-    limit = float(require_positive("remaining", remaining, "give a number of cells"))
-    low = float(np.log(require_positive("lowest", lowest, "give a dose in cells")))
-    high = float(np.log(require_positive("highest", highest, "give a dose in cells")))
+    require_instance("parameters", parameters, CartmathParameters, "give CartmathParameters(...)")
+    limit = positive("remaining", remaining, "give a number of cells")
+    low = float(np.log(require_positive("lowest", lowest, "give a dose in cells", scalar=True)))
+    high = float(np.log(require_positive("highest", highest, "give a dose in cells", scalar=True)))
 
     def responds(log_dose: float) -> bool:
         doses = [(dose_day, float(np.exp(log_dose)))]
@@ -412,56 +333,3 @@ def dose_threshold(
         middle = 0.5 * (low + high)
         low, high = (low, middle) if responds(middle) else (middle, high)
     return float(np.exp(high))
-
-
-def _equilibrium(p: CartmathParameters, tumour: float, effector: float) -> Equilibrium:
-    memory = p.memory_formation * effector / (p.memory_activation * tumour + p.memory_death)
-    jacobian = np.empty((3, 3))
-    jacobian[:2, :2] = _rates(p, tumour)
-    wake = p.memory_activation * memory
-    jacobian[:2, 2] = [wake - p.inhibition * effector, -wake]
-    jacobian[2] = [
-        -p.killing_rate * tumour,
-        0.0,
-        p.tumour_rate * (1.0 - 2.0 * p.crowding * tumour) - p.killing_rate * effector,
-    ]
-    return Equilibrium(
-        effector=effector,
-        memory=memory,
-        tumour=tumour,
-        stable=bool(np.linalg.eigvals(jacobian).real.max() < 0),
-    )
-
-
-def equilibria(parameters: CartmathParameters) -> tuple[Equilibrium, ...]:
-    r"""Return the states that do not change: empty, escape, and up to two of coexistence.
-
-    Setting :math:`C_M' = 0` and :math:`C_T' = 0` leaves a quadratic for the tumour,
-
-    .. math:: \alpha\theta T^2 + [(\rho-\varphi)\theta + \alpha\mu - \varepsilon\theta]\,T
-              + (\rho-\varphi)\mu = 0,
-
-    and :math:`C_T = r(1-bT)/\gamma`. The thresholds printed in the paper were not used.
-
-    Examples
-    --------
-    >>> [f"{e.tumour:.3g}" for e in equilibria(HDLM2)]
-    ['0', '7.12e+11', '1.09e+03', '1.44e+06']
-    """
-    p = parameters
-    found = [_equilibrium(p, 0.0, 0.0)]
-    if p.crowding > 0:
-        found.append(_equilibrium(p, 1.0 / p.crowding, 0.0))
-    net = p.loss_rate - p.proliferation_rate
-    square = p.inhibition * p.memory_activation
-    linear = (net - p.memory_formation) * p.memory_activation + p.inhibition * p.memory_death
-    constant = net * p.memory_death
-    discriminant = linear**2 - 4.0 * square * constant
-    if linear < 0 <= discriminant:
-        # The form that keeps the digits of the small root.
-        large = 0.5 * (-linear + float(np.sqrt(discriminant)))
-        for tumour in (constant / large, large / square):
-            if p.crowding * tumour < 1:
-                effector = p.tumour_rate * (1.0 - p.crowding * tumour) / p.killing_rate
-                found.append(_equilibrium(p, tumour, effector))
-    return tuple(found)

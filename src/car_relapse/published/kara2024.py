@@ -40,10 +40,15 @@ from scipy.special import expit
 from car_relapse.errors import (
     ParameterError,
     require_fraction,
+    require_instance,
     require_non_negative,
-    require_positive,
 )
-from car_relapse.published._integrate import check_days, check_positive_fields, integrate
+from car_relapse.published._integrate import (
+    check_days,
+    check_positive_fields,
+    check_schedule,
+    integrate,
+)
 
 __all__ = ["KaraCourse", "KaraParameters", "response", "solve"]
 
@@ -157,10 +162,10 @@ def _slope(p: KaraParameters, state: NDArray[np.float64], *, bystander: bool) ->
 
 
 def _check_doses(p: KaraParameters, doses: Sequence[tuple[float, float]]) -> None:
+    check_schedule(doses, "dose", "units of CAR-T")
     last = p.first_day
-    for day, amount in doses:
-        require_positive("dose", amount, "give units of CAR-T, as 0.1")
-        if not np.isfinite(day) or day < last:
+    for day, _ in doses:
+        if day < last:
             raise ParameterError(
                 f"a dose is on day {day:g}; doses must be in order and not before day "
                 f"{p.first_day:g}; sort them"
@@ -203,9 +208,12 @@ def solve(
     >>> alone.tumour.round(), helped.tumour.round(2)
     (array([1098.]), array([1.89]))
     """
+    require_instance("parameters", parameters, KaraParameters, "give KaraParameters(...)")
     p = parameters
     grid = check_days(days, p.first_day)
-    share = float(require_fraction("positive_fraction", positive_fraction, "give a part of 1"))
+    share = float(
+        require_fraction("positive_fraction", positive_fraction, "give a part of 1", scalar=True)
+    )
     if share == 0:
         raise ParameterError(
             "positive_fraction is 0; the ratio law has no meaning without any antigen, so it must "
@@ -251,7 +259,7 @@ def response(volume: float) -> Literal["response", "partial response", "no respo
     >>> response(1.9), response(1098)
     ('response', 'no response')
     """
-    size = float(require_non_negative("volume", volume, "give a tumour volume in mm³"))
+    size = float(require_non_negative("volume", volume, "give a tumour volume in mm³", scalar=True))
     if size < 2:
         return "response"
     return "partial response" if size < 50 else "no response"

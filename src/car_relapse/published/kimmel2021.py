@@ -25,10 +25,9 @@ Proc. R. Soc. B 288:20210229, doi:10.1098/rspb.2021.0229.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.integrate import solve_ivp
 from scipy.optimize import brentq
 
@@ -36,17 +35,22 @@ from car_relapse.branching import LineLaw, time_dependent_law
 from car_relapse.errors import (
     ParameterError,
     require_fraction,
+    require_instance,
     require_non_negative,
-    require_positive,
 )
-from car_relapse.published._integrate import (
-    check_days,
-    check_positive_fields,
-    first_day,
-    integrate,
+from car_relapse.published._integrate import check_days, first_day, integrate, positive
+from car_relapse.published._kimmel_model import (
+    CELLS_PER_LEVEL,
+    CELLS_PER_ML,
+    KimmelCourse,
+    KimmelParameters,
+    killing,
+    slope,
+    start,
 )
 
 __all__ = [
+    "CELLS_PER_LEVEL",
     "CELLS_PER_ML",
     "KimmelCourse",
     "KimmelParameters",
@@ -59,107 +63,10 @@ __all__ = [
     "solve",
 ]
 
-CELLS_PER_ML = 1e9
-"""Tumour cells in one millilitre, the usual count."""
-
 # A line's fate is settled once the tumour would have grown by e^40.
 _SETTLED = 40.0
 # Days, far beyond any life: CAR-T that last longer never leave.
 _LONGEST = 1e5
-
-
-@dataclass(frozen=True, kw_only=True)
-class KimmelParameters:
-    """Rates and starting values of Kimmel et al. 2021, Table 1 (doi:10.1098/rspb.2021.0229)."""
-
-    normal_rate: float = 0.17
-    """Rate :math:`r_N` at which normal T cells refill, 1/day, > 0. Table 1."""
-    normal_capacity: float = 500.0
-    """Carrying capacity :math:`K_N` of normal T cells, cells/µl, > 0. Table 1."""
-    car_capacity: float = 139.0
-    """Carrying capacity :math:`K_C` of CAR-T cells, cells/µl, > 0. Table 1."""
-    car_rate: float = 0.0251
-    r"""Lowest growth rate :math:`\rho_C` of CAR-T cells, 1/day, > 0. Table 1."""
-    car_boost: float = 0.525
-    """Growth rate :math:`b` that empty space adds at most, 1/day, >= 0. Table 1."""
-    car_boost_shape: float = 0.423
-    """How fast the boost fades as space fills, :math:`a`, dimensionless, > 0. Table 1."""
-    tumour_rate: float = 0.105
-    """Net growth rate :math:`r_B` of the tumour, 1/day, > 0. Table 1 leaves it between 0.01 and
-    0.5; the paper's survival curves use 0.105, 0.19 and 0.265, of which this is the slowest."""
-    tumour_death_rate: float = 0.0
-    """Death rate of tumour cells without CAR-T, 1/day, >= 0; they divide at :math:`r_B` plus
-    this rate. It changes the chance of cure and not the mean course. 0 in the paper."""
-    killing_rate: float = 1.15
-    r"""Largest killing rate :math:`\gamma_B`, 1/day, > 0. Table 1."""
-    half_killing: float = 4.05
-    """CAR-T level :math:`k_B` of half that rate, cells/µl, > 0. Table 1."""
-    normal_start: float = 6.0
-    """Normal T cells on the day of infusion, cells/µl, > 0. Table 1."""
-    car_start: float = 0.36
-    """CAR-T cells on the day of infusion, cells/µl, > 0. Table 1."""
-    tumour_start: float = 94.86
-    """Tumour on the day of infusion, ml, > 0. Table 1."""
-
-    def __post_init__(self) -> None:
-        where = "Table 1 of doi:10.1098/rspb.2021.0229"
-        check_positive_fields(
-            self,
-            (
-                "normal_rate", "normal_capacity", "car_capacity", "car_rate", "car_boost_shape",
-                "tumour_rate", "killing_rate", "half_killing", "normal_start", "car_start",
-                "tumour_start",
-            ),
-            where,
-        )  # fmt: skip
-        for name in ("car_boost", "tumour_death_rate"):
-            require_non_negative(name, getattr(self, name), f"see {where}")
-        if self.car_capacity >= self.normal_capacity:
-            raise ParameterError(
-                f"car_capacity is {self.car_capacity:g}; normal T cells must win in the end, so "
-                f"it must be < normal_capacity, {self.normal_capacity:g}; see {where}"
-            )
-
-
-@dataclass(frozen=True, kw_only=True)
-class KimmelCourse:
-    """Mean course of the three populations."""
-
-    day: NDArray[np.float64]
-    """Days after infusion, shape (n,)."""
-    normal: NDArray[np.float64]
-    """Normal T cells, cells/µl, shape (n,)."""
-    car: NDArray[np.float64]
-    """CAR-T cells, cells/µl, shape (n,)."""
-    log_tumour: NDArray[np.float64]
-    """Natural log of the tumour in ml, shape (n,)."""
-
-    @property
-    def tumour_cells(self) -> NDArray[np.float64]:
-        """Mean number of tumour cells, which may be below one."""
-        return np.asarray(CELLS_PER_ML * np.exp(self.log_tumour))
-
-
-def _slope(p: KimmelParameters, state: NDArray[np.float64]) -> list[float]:
-    log_n, log_c = float(state[0]), float(state[1])
-    total = np.exp(log_n) + np.exp(log_c)
-    log_total = np.logaddexp(log_n, log_c)
-    empty = (total - p.normal_capacity) ** 2
-    car_rate = p.car_rate + p.car_boost * empty / (p.car_boost_shape * total**2 + empty)
-    return [
-        -p.normal_rate * (log_total - np.log(p.normal_capacity)),
-        -car_rate * (log_total - np.log(p.car_capacity)),
-        p.tumour_rate - _killing(p, log_c),
-    ]
-
-
-def _killing(p: KimmelParameters, log_car: float) -> float:
-    car = float(np.exp(log_car))
-    return p.killing_rate * car / (p.half_killing + car)
-
-
-def _start(p: KimmelParameters) -> NDArray[np.float64]:
-    return np.log([p.normal_start, p.car_start, p.tumour_start])
 
 
 def solve(parameters: KimmelParameters, days: ArrayLike) -> KimmelCourse:
@@ -185,8 +92,9 @@ def solve(parameters: KimmelParameters, days: ArrayLike) -> KimmelCourse:
     >>> solve(KimmelParameters(), [14.0, 28.0]).car.round(2)
     array([8.97, 2.49])
     """
+    require_instance("parameters", parameters, KimmelParameters, "give KimmelParameters(...)")
     grid = check_days(days)
-    log_n, log_c, log_b = integrate(lambda _, y: _slope(parameters, y), _start(parameters), grid)
+    log_n, log_c, log_b = integrate(lambda _, y: slope(parameters, y), start(parameters), grid)
     return KimmelCourse(day=grid, normal=np.exp(log_n), car=np.exp(log_c), log_tumour=log_b)
 
 
@@ -205,10 +113,11 @@ def peak(parameters: KimmelParameters, *, until: float = 1000.0) -> tuple[float,
     >>> [round(x, 2) for x in peak(KimmelParameters())]
     [7.01, 30.11]
     """
+    require_instance("parameters", parameters, KimmelParameters, "give KimmelParameters(...)")
     room = np.log(parameters.car_capacity)
     day, state = first_day(
-        lambda _, y: _slope(parameters, y),
-        _start(parameters),
+        lambda _, y: slope(parameters, y),
+        start(parameters),
         lambda _, y: float(room - np.logaddexp(y[0], y[1])),
         direction=-1,
         until=until,
@@ -232,10 +141,11 @@ def nadir(parameters: KimmelParameters, *, until: float = 10_000.0) -> tuple[flo
     >>> [round(x, 2) for x in nadir(KimmelParameters())]
     [84.19, 0.37]
     """
+    require_instance("parameters", parameters, KimmelParameters, "give KimmelParameters(...)")
     day, state = first_day(
-        lambda _, y: _slope(parameters, y),
-        _start(parameters),
-        lambda _, y: parameters.tumour_rate - _killing(parameters, y[1]),
+        lambda _, y: slope(parameters, y),
+        start(parameters),
+        lambda _, y: parameters.tumour_rate - killing(parameters, y[1]),
         direction=1,
         until=until,
         what="a nadir",
@@ -247,8 +157,8 @@ def _tumour_passes(
     p: KimmelParameters, log_level: float, direction: int, until: float, what: str
 ) -> float:
     day, _ = first_day(
-        lambda _, y: _slope(p, y),
-        _start(p),
+        lambda _, y: slope(p, y),
+        start(p),
         lambda _, y: float(y[2] - log_level),
         direction=direction,
         until=until,
@@ -270,6 +180,7 @@ def single_cell_day(parameters: KimmelParameters, *, until: float = 10_000.0) ->
     >>> round(single_cell_day(KimmelParameters(tumour_rate=0.01)), 2)
     44.59
     """
+    require_instance("parameters", parameters, KimmelParameters, "give KimmelParameters(...)")
     return _tumour_passes(
         parameters, -float(np.log(CELLS_PER_ML)), -1, until, "a day with less than one cell"
     )
@@ -298,7 +209,8 @@ def progression_day(
     >>> round(progression_day(KimmelParameters(tumour_rate=0.19)), 1)
     193.5
     """
-    fold = float(require_positive("growth", growth, "the paper uses 1.2"))
+    require_instance("parameters", parameters, KimmelParameters, "give KimmelParameters(...)")
+    fold = positive("growth", growth, "the paper uses 1.2")
     if fold <= 1:
         raise ParameterError(
             f"growth is {fold:g}; progression means a larger tumour than at infusion, so it must "
@@ -315,8 +227,8 @@ def _settled_day(p: KimmelParameters) -> float:
         turn, _ = nadir(p, until=_LONGEST)
     except ParameterError:
         turn = 0.0
-        log_car = integrate(lambda _, y: _slope(p, y), _start(p), np.array([_LONGEST]))[1, -1]
-        if _killing(p, log_car) >= p.tumour_rate:
+        log_car = integrate(lambda _, y: slope(p, y), start(p), np.array([_LONGEST]))[1, -1]
+        if killing(p, log_car) >= p.tumour_rate:
             raise ParameterError(
                 f"tumour_rate is {p.tumour_rate:g}; CAR-T still outpace it after {_LONGEST:g} "
                 "days; every tumour is cured; choose a faster tumour or a smaller car_capacity"
@@ -327,9 +239,9 @@ def _settled_day(p: KimmelParameters) -> float:
 def _law_until(p: KimmelParameters, horizon: float) -> Callable[[float], LineLaw]:
     """Return a function from a day (up to `horizon`) to the law of one tumour cell's line."""
     car = solve_ivp(
-        lambda _, y: _slope(p, y),
+        lambda _, y: slope(p, y),
         (0.0, horizon),
-        _start(p),
+        start(p),
         "DOP853",
         rtol=1e-11,
         atol=1e-12,
@@ -337,7 +249,7 @@ def _law_until(p: KimmelParameters, horizon: float) -> Callable[[float], LineLaw
     ).sol
 
     def death(day: float) -> float:
-        return p.tumour_death_rate + _killing(p, float(car(day)[1]))
+        return p.tumour_death_rate + killing(p, float(car(day)[1]))
 
     birth = p.tumour_rate + p.tumour_death_rate
     return lambda day: time_dependent_law(lambda _: birth, death, 0.0, day, rtol=1e-10)
@@ -372,11 +284,13 @@ def cure_probability(parameters: KimmelParameters, *, by_day: float | None = Non
     >>> round(cure_probability(KimmelParameters()), 4)
     0.6188
     """
+    require_instance("parameters", parameters, KimmelParameters, "give KimmelParameters(...)")
     settled = _settled_day(parameters)
     day = settled
     if by_day is not None:
         day = min(
-            float(require_non_negative("by_day", by_day, "count days from infusion")), settled
+            float(require_non_negative("by_day", by_day, "count days from infusion", scalar=True)),
+            settled,
         )
     return float(np.exp(_log_cured(parameters, _law_until(parameters, max(day, 1.0))(day))))
 
@@ -401,7 +315,10 @@ def cure_day_quantile(parameters: KimmelParameters, probability: float) -> float
     >>> round(cure_day_quantile(KimmelParameters(), 0.05), 1)
     61.3
     """
-    level = float(require_fraction("probability", probability, "give a level between 0 and 1"))
+    require_instance("parameters", parameters, KimmelParameters, "give KimmelParameters(...)")
+    level = float(
+        require_fraction("probability", probability, "give a level between 0 and 1", scalar=True)
+    )
     if level in (0.0, 1.0):
         raise ParameterError(
             f"probability is {level:g}; no day is surely before or after every cure; give a "

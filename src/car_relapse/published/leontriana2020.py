@@ -33,7 +33,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from car_relapse.errors import require_non_negative
+from car_relapse.errors import require_instance, require_non_negative
 from car_relapse.published._integrate import (
     check_days,
     check_positive_fields,
@@ -99,7 +99,7 @@ class LeukaemiaParameters:
             where,
         )  # fmt: skip
         for name in ("source", "source_visibility"):
-            require_non_negative(name, getattr(self, name), f"see {where}")
+            require_non_negative(name, getattr(self, name), f"see {where}", scalar=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,6 +154,7 @@ def solve(parameters: LeukaemiaParameters, days: ArrayLike) -> LeukaemiaCourse:
     >>> [f"{n:.3g}" for n in solve(LeukaemiaParameters(), [12.0, 60.0]).car]
     ['1.64e+10', '6e+08']
     """
+    require_instance("parameters", parameters, LeukaemiaParameters, "give LeukaemiaParameters(...)")
     grid = check_days(days)
     state = integrate(lambda _, y: _slope(parameters, y), _start(parameters), grid)
     car, leukaemia, b_cells = np.exp(state)
@@ -183,6 +184,7 @@ def peak(parameters: LeukaemiaParameters, *, until: float = 1000.0) -> tuple[flo
     >>> round(peak(LeukaemiaParameters())[0], 2)
     12.19
     """
+    require_instance("parameters", parameters, LeukaemiaParameters, "give LeukaemiaParameters(...)")
     return _turn(parameters, 0, -1, until, "a CAR-T peak")
 
 
@@ -203,6 +205,7 @@ def leukaemia_maximum(
     >>> f"{leukaemia_maximum(LeukaemiaParameters())[1]:.3g}"
     '5.74e+10'
     """
+    require_instance("parameters", parameters, LeukaemiaParameters, "give LeukaemiaParameters(...)")
     return _turn(parameters, 1, -1, until, "a maximum of the leukaemia")
 
 
@@ -221,6 +224,7 @@ def nadir(parameters: LeukaemiaParameters, *, until: float = 1000.0) -> tuple[fl
     >>> round(nadir(LeukaemiaParameters())[0], 2)
     57.04
     """
+    require_instance("parameters", parameters, LeukaemiaParameters, "give LeukaemiaParameters(...)")
     return _turn(parameters, 1, 1, until, "a nadir")
 
 
@@ -235,5 +239,6 @@ def peak_bound(parameters: LeukaemiaParameters) -> float:
     >>> peak_bound(LeukaemiaParameters())
     18760000000.0
     """
+    require_instance("parameters", parameters, LeukaemiaParameters, "give LeukaemiaParameters(...)")
     prey = parameters.leukaemia_start + parameters.b_cell_start
     return parameters.car_start + parameters.expansion_rate / parameters.killing_rate * prey

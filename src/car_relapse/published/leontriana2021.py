@@ -33,18 +33,18 @@ BIOMD0000001014.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
 
-from car_relapse.errors import ParameterError, require_positive
-from car_relapse.published._integrate import (
-    check_days,
-    check_positive_fields,
-    first_turn,
-    integrate,
+from car_relapse.errors import ParameterError, require_instance, require_positive
+from car_relapse.published._integrate import check_days, first_turn, integrate, positive
+from car_relapse.published._leontriana2021_model import (
+    DualCourse,
+    DualParameters,
+    SingleCourse,
+    SingleParameters,
+    inside,
 )
 
 __all__ = [
@@ -64,106 +64,14 @@ __all__ = [
     "solve_dual",
 ]
 
-_WHERE = "Table 1 of doi:10.3390/cancers13040703"
 # The dual model starts with no CAR-T in the tumour, whose logarithm does not exist: for these
 # first days it is integrated on a linear scale, on which the influx alone shapes it.
 _LINEAR_DAYS = 0.1
 
 
-@dataclass(frozen=True, kw_only=True)
-class SingleParameters:
-    """Values of León-Triana et al. 2021, Table 1 (doi:10.3390/cancers13040703)."""
-
-    expansion_rate: float = 0.9
-    r"""Largest expansion rate :math:`\rho_C` of CAR-T cells, 1/day, > 0. Table 1: 0.2 to 0.9."""
-    expansion_half: float = 1e10
-    """Tumour :math:`g_T` that gives half of it, cells, > 0. Table 1: 1e10 to 2e10."""
-    inactivation_rate: float = 0.04
-    r"""Inactivation :math:`\alpha_1` of CAR-T cells by the tumour, 1/day, > 0. Table 1: 0.01 to
-    0.99; the paper's figures vary it from 0.02 to 0.1."""
-    inactivation_half: float = 2e9
-    """CAR-T number :math:`g_C` that halves inactivation, cells, > 0. Table 1."""
-    car_lifetime: float = 7.0
-    r"""Mean life :math:`\tau_C` of CAR-T cells, days, > 0. Table 1."""
-    tumour_rate: float = 0.02
-    r"""Growth rate :math:`\rho_T` of the tumour, 1/day, > 0. Table 1: 0.001 to 0.2."""
-    killing_rate: float = 2.5e-10
-    r"""Killing rate :math:`\alpha_2` of one CAR-T cell on one tumour cell, 1/(day cell), > 0.
-    Table 1."""
-    car_start: float = 4e8
-    """CAR-T cells in the tumour on day 0, cells, > 0. BIOMD0000001013."""
-    tumour_start: float = 3.35e10
-    """Tumour cells on day 0, cells, > 0. BIOMD0000001013."""
-
-    def __post_init__(self) -> None:
-        check_positive_fields(self, tuple(SingleParameters.__dataclass_fields__), _WHERE)
-
-
-@dataclass(frozen=True, kw_only=True)
-class DualParameters:
-    """Values of the dual-target model of León-Triana et al. 2021 (doi:10.3390/cancers13040703)."""
-
-    tumour: SingleParameters = SingleParameters(inactivation_rate=0.02)
-    r"""What happens inside the tumour, with :math:`\alpha_1 = 0.02`/day unless told; its
-    `car_start` is not used, as no CAR-T is in the tumour on day 0."""
-    outside_rate: float = 0.9
-    r"""Largest expansion rate :math:`\bar\rho_C` on B cells, 1/day, > 0. Table 1."""
-    outside_half: float = 1e10
-    """B cells :math:`g_B` that give half of it, cells, > 0. Table 1."""
-    entry_rate: float = 0.2
-    """Rate :math:`k` at which CAR-T enter the tumour, 1/day, > 0. Table 1."""
-    b_cell_killing_rate: float = 4.5e-11
-    r"""Killing rate :math:`\alpha_B` on B cells, 1/(day cell), > 0. Table 1."""
-    b_cell_lifetime: float = 60.0
-    r"""Mean life :math:`\tau_B` of B cells, days, > 0. Table 1."""
-    dose: float = 2e8
-    r"""CAR-T cells :math:`\bar C_0` infused, cells, > 0. BIOMD0000001014."""
-    b_cell_start: float = 2.5e10
-    """B cells on day 0, cells, > 0. Table 1."""
-
-    def __post_init__(self) -> None:
-        names = tuple(name for name in DualParameters.__dataclass_fields__ if name != "tumour")
-        check_positive_fields(self, names, _WHERE)
-
-
-@dataclass(frozen=True, kw_only=True)
-class SingleCourse:
-    """Course of the single-target model."""
-
-    day: NDArray[np.float64]
-    """Days after infusion, shape (n,)."""
-    car: NDArray[np.float64]
-    """CAR-T cells in the tumour, shape (n,)."""
-    tumour: NDArray[np.float64]
-    """Tumour cells, shape (n,)."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class DualCourse:
-    """Course of the dual-target model."""
-
-    day: NDArray[np.float64]
-    """Days after infusion, shape (n,)."""
-    car: NDArray[np.float64]
-    """CAR-T cells in the tumour, shape (n,)."""
-    tumour: NDArray[np.float64]
-    """Tumour cells, shape (n,)."""
-    outside: NDArray[np.float64]
-    """CAR-T cells outside the tumour, shape (n,)."""
-    b_cells: NDArray[np.float64]
-    """B cells, shape (n,)."""
-
-
-def _inside(p: SingleParameters, car: float, tumour: float) -> tuple[float, float]:
-    """Return the growth rates per cell of CAR-T in the tumour and of the tumour, 1/day."""
-    gain = p.expansion_rate * tumour / (p.expansion_half + tumour)
-    loss = p.inactivation_rate * tumour / (p.inactivation_half + car)
-    return gain - loss - 1.0 / p.car_lifetime, p.tumour_rate - p.killing_rate * car
-
-
 def _single_slope(p: SingleParameters, state: NDArray[np.float64]) -> tuple[float, float]:
     car, tumour = np.exp(state)
-    return _inside(p, float(car), float(tumour))
+    return inside(p, float(car), float(tumour))
 
 
 def _single_start(p: SingleParameters) -> NDArray[np.float64]:
@@ -189,6 +97,7 @@ def solve(parameters: SingleParameters, days: ArrayLike) -> SingleCourse:
     >>> [f"{n:.3g}" for n in solve(SingleParameters(), [0.0, 38.0]).tumour]
     ['3.35e+10', '6.66e+07']
     """
+    require_instance("parameters", parameters, SingleParameters, "give SingleParameters(...)")
     grid = check_days(days)
     state = integrate(lambda _, y: _single_slope(parameters, y), _single_start(parameters), grid)
     car, tumour = np.exp(state)
@@ -222,6 +131,7 @@ def peak(parameters: SingleParameters, *, until: float = 1000.0) -> tuple[float,
     >>> round(peak(SingleParameters())[0], 2)
     13.27
     """
+    require_instance("parameters", parameters, SingleParameters, "give SingleParameters(...)")
     return _single_turn(parameters, 0, -1, until, "a CAR-T peak")
 
 
@@ -241,6 +151,7 @@ def nadir(parameters: SingleParameters, *, until: float = 1000.0) -> tuple[float
     >>> round(nadir(SingleParameters())[0], 2)
     38.43
     """
+    require_instance("parameters", parameters, SingleParameters, "give SingleParameters(...)")
     return _single_turn(parameters, 1, 1, until, "a nadir")
 
 
@@ -252,6 +163,7 @@ def critical_car(parameters: SingleParameters) -> float:
     >>> round(critical_car(SingleParameters()))
     80000000
     """
+    require_instance("parameters", parameters, SingleParameters, "give SingleParameters(...)")
     return parameters.tumour_rate / parameters.killing_rate
 
 
@@ -276,10 +188,13 @@ def controlled(parameters: SingleParameters, *, day: float = 180.0, remaining: f
     >>> controlled(SingleParameters())
     True
     """
+    require_instance("parameters", parameters, SingleParameters, "give SingleParameters(...)")
     limit = float(
-        np.log(require_positive("remaining", remaining, "give a fraction of the maximum"))
+        np.log(
+            require_positive("remaining", remaining, "give a fraction of the maximum", scalar=True)
+        )
     )
-    last = float(require_positive("day", day, "give a day after infusion"))
+    last = positive("day", day, "give a day after infusion")
     return _log_reduction(parameters, float(np.log(parameters.car_start)), last) < limit
 
 
@@ -313,12 +228,15 @@ def dose_threshold(
     >>> f"{dose_threshold(SingleParameters()):.3g}"
     '1.71e+08'
     """
+    require_instance("parameters", parameters, SingleParameters, "give SingleParameters(...)")
     limit = float(
-        np.log(require_positive("remaining", remaining, "give a fraction of the maximum"))
+        np.log(
+            require_positive("remaining", remaining, "give a fraction of the maximum", scalar=True)
+        )
     )
-    last = float(require_positive("day", day, "give a day after infusion"))
-    low = float(np.log(require_positive("lowest", lowest, "give a dose in cells")))
-    high = float(np.log(require_positive("highest", highest, "give a dose in cells")))
+    last = positive("day", day, "give a day after infusion")
+    low = float(np.log(require_positive("lowest", lowest, "give a dose in cells", scalar=True)))
+    high = float(np.log(require_positive("highest", highest, "give a dose in cells", scalar=True)))
 
     def excess(log_dose: float) -> float:
         return _log_reduction(parameters, log_dose, last) - limit
@@ -336,7 +254,7 @@ def _dual_rates(
 ) -> tuple[float, float, float, float]:
     """Return growth per cell outside and of B cells, of CAR-T inside without influx, of tumour."""
     gain = p.outside_rate * b_cells / (p.outside_half + b_cells)
-    car_rate, tumour_rate = _inside(p.tumour, car, tumour)
+    car_rate, tumour_rate = inside(p.tumour, car, tumour)
     return (
         gain - 1.0 / p.tumour.car_lifetime - p.entry_rate,
         -p.b_cell_killing_rate * outside - 1.0 / p.b_cell_lifetime,
@@ -381,6 +299,7 @@ def solve_dual(parameters: DualParameters, days: ArrayLike) -> DualCourse:
     >>> [f"{n:.3g}" for n in solve_dual(DualParameters(), [10.0, 40.0]).car]
     ['4.46e+09', '5.6e+08']
     """
+    require_instance("parameters", parameters, DualParameters, "give DualParameters(...)")
     grid = check_days(days)
     early = grid[grid <= _LINEAR_DAYS]
     switch = _dual_early(parameters, np.append(early[early < _LINEAR_DAYS], _LINEAR_DAYS))
@@ -423,6 +342,7 @@ def off_tumour_peak(parameters: DualParameters, *, until: float = 1000.0) -> tup
     >>> f"{off_tumour_peak(DualParameters())[1]:.3g}"
     '3.88e+09'
     """
+    require_instance("parameters", parameters, DualParameters, "give DualParameters(...)")
     day, log_size = _dual_turn(parameters, 0, -1, until, "a CAR-T peak outside the tumour")
     return day, float(np.exp(log_size))
 
@@ -440,6 +360,7 @@ def dual_peak(parameters: DualParameters, *, until: float = 1000.0) -> tuple[flo
     >>> dual_peak(DualParameters())[1] > off_tumour_peak(DualParameters())[1]
     True
     """
+    require_instance("parameters", parameters, DualParameters, "give DualParameters(...)")
     day, log_size = _dual_turn(parameters, 2, -1, until, "a CAR-T peak in the tumour")
     return day, float(np.exp(log_size))
 
@@ -457,5 +378,6 @@ def dual_nadir(parameters: DualParameters, *, until: float = 1000.0) -> tuple[fl
     >>> round(dual_nadir(DualParameters())[1], 2)
     -1.04
     """
+    require_instance("parameters", parameters, DualParameters, "give DualParameters(...)")
     day, log_size = _dual_turn(parameters, 3, 1, until, "a nadir")
     return day, log_size / float(np.log(10.0))
