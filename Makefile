@@ -50,4 +50,4 @@ address: env-book ## write the repository's address (_config.yml) into the noteb
 	@$(IN) tools/address.py
 
 clean: ## remove everything that was built, and the environments
-	rm -rf _build .venv .venv-binder .venv-repo2docker .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage
+	rm -rf _build .venv .venv-bench .venv-binder .venv-repo2docker .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage

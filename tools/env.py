@@ -1,4 +1,7 @@
-"""Create the project's own environment in `.venv`, once: `python tools/env.py book` or `test`.
+"""Create the project's own environments, once: `python tools/env.py book`, `test` or `bench`.
+
+`book` and `test` share `.venv`; `bench`, with the programs that the library is compared with,
+has `.venv-bench` to itself.
 
 Runs on a bare Python 3.11 or later, so it uses the standard library alone. What was installed is
 recorded as a hash of the requirement files; nothing is installed again until that hash changes.
@@ -15,13 +18,29 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 VENV = ROOT / ".venv"
-PYTHON = VENV / "bin" / "python"
+BENCH = ROOT / ".venv-bench"
 CONSTRAINTS = ROOT / "requirements" / "constraints.txt"
 SETS = ("book", "test")  # each contains the one before it
+APART = "bench"  # shares nothing with them
 
 
 class EnvironmentProblem(Exception):
     """The machine lacks something that this script cannot supply."""
+
+
+def folder(name: str) -> Path:
+    """Name the environment of a set."""
+    return BENCH if name == APART else VENV
+
+
+def python(name: str) -> Path:
+    """Name the interpreter of a set."""
+    return folder(name) / "bin" / "python"
+
+
+def constraints(name: str) -> Path:
+    """Name the file that pins everything a set pulls in."""
+    return CONSTRAINTS.with_name("bench-constraints.txt") if name == APART else CONSTRAINTS
 
 
 def requirement_lines(file: Path) -> list[str]:
@@ -42,9 +61,9 @@ def requirement_lines(file: Path) -> list[str]:
 def fingerprint(name: str) -> str:
     """Hash all that decides what ends up in the environment."""
     parts = [
-        maker(),
+        maker(name),
         *requirement_lines(ROOT / "requirements" / f"{name}.txt"),
-        CONSTRAINTS.read_text(encoding="utf-8"),
+        constraints(name).read_text(encoding="utf-8"),
         (ROOT / "pyproject.toml").read_text(encoding="utf-8"),
     ]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
@@ -52,16 +71,17 @@ def fingerprint(name: str) -> str:
 
 def stamp(name: str) -> Path:
     """Name the file that records the fingerprint of an installed set."""
-    return VENV / f"installed-{name}"
+    return folder(name) / f"installed-{name}"
 
 
 def is_installed(name: str) -> bool:
     """Whether the set, or a larger one, is installed as the files now ask."""
+    larger_sets = (name,) if name == APART else SETS[SETS.index(name) :]
     return any(
         stamp(larger).is_file()
-        and PYTHON.exists()
+        and python(larger).exists()
         and stamp(larger).read_text(encoding="utf-8") == fingerprint(larger)
-        for larger in SETS[SETS.index(name) :]
+        for larger in larger_sets
     )
 
 
@@ -97,7 +117,7 @@ def has_ensurepip() -> bool:
     )
 
 
-def create() -> None:
+def create(name: str) -> None:
     """Make an empty environment, with the system package that it may need."""
     if not has_ensurepip():
         version = f"python{sys.version_info.major}.{sys.version_info.minor}-venv"
@@ -106,18 +126,18 @@ def create() -> None:
                 f"This Python cannot make environments: install the package {version} "
                 f"(sudo apt-get install {version}) and run the command again."
             )
-    run(sys.executable, "-m", "venv", "--clear", VENV)
-    made_by().write_text(maker(), encoding="utf-8")
+    run(sys.executable, "-m", "venv", "--clear", folder(name))
+    made_by(name).write_text(maker(name), encoding="utf-8")
 
 
-def maker() -> str:
+def maker(name: str) -> str:
     """Say which Python and folder an environment belongs to: it works with no other."""
-    return f"{sys.version}\n{VENV}"
+    return f"{sys.version}\n{folder(name)}"
 
 
-def made_by() -> Path:
+def made_by(name: str) -> Path:
     """Name the file that records what made the environment; it is absent during an install."""
-    return VENV / "made-by"
+    return folder(name) / "made-by"
 
 
 def install(name: str) -> None:
@@ -127,18 +147,22 @@ def install(name: str) -> None:
             f"Python 3.11 or later is needed and this is {sys.version.split()[0]}: "
             "name another with make PYTHON=python3.11."
         )
-    print(f"Installing the pinned packages of requirements/{name}.txt into .venv ...", flush=True)
-    if not made_by().is_file() or made_by().read_text(encoding="utf-8") != maker():
-        create()
-    made_by().unlink()  # an interrupted install starts afresh next time
-    wanted = VENV / "wanted.txt"
+    print(
+        f"Installing the pinned packages of requirements/{name}.txt into {folder(name).name} ...",
+        flush=True,
+    )
+    made = made_by(name)
+    if not made.is_file() or made.read_text(encoding="utf-8") != maker(name):
+        create(name)
+    made.unlink()  # an interrupted install starts afresh next time
+    wanted = folder(name) / "wanted.txt"
     wanted.write_text("\n".join(requirement_lines(ROOT / "requirements" / f"{name}.txt")) + "\n")
-    pip = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    run(*pip, "--constraint", CONSTRAINTS, "--requirement", wanted)
+    pip = [python(name), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    run(*pip, "--constraint", constraints(name), "--requirement", wanted)
     # The build back end is among the pins, so nothing is downloaded for this.
     run(*pip, "--no-deps", "--no-build-isolation", "--editable", ROOT)
     stamp(name).write_text(fingerprint(name), encoding="utf-8")
-    made_by().write_text(maker(), encoding="utf-8")
+    made.write_text(maker(name), encoding="utf-8")
 
 
 def main(name: str) -> int:
@@ -154,6 +178,6 @@ def main(name: str) -> int:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2 or sys.argv[1] not in SETS:
-        sys.exit(f"usage: python tools/env.py {'|'.join(SETS)}")
+    if len(sys.argv) != 2 or sys.argv[1] not in (*SETS, APART):
+        sys.exit(f"usage: python tools/env.py {'|'.join((*SETS, APART))}")
     sys.exit(main(sys.argv[1]))

@@ -18,13 +18,11 @@ is stored and integrated.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+import scipy  # its parts load when they are first used
 from numpy.typing import ArrayLike, NDArray
-from scipy.integrate import solve_ivp
-from scipy.special import exprel, gammaln, logsumexp
 
 from car_relapse.errors import (
     ParameterError,
@@ -32,6 +30,8 @@ from car_relapse.errors import (
     require_finite,
     require_non_negative,
 )
+from car_relapse.leaps import leap
+from car_relapse.line_law import LineLaw, constant_rate_law
 
 __all__ = [
     "LineLaw",
@@ -48,107 +48,11 @@ Rate = Callable[[float], float]
 
 _RATE_REMEDY = "give a rate in 1/day per cell"
 _TIME_REMEDY = "give a duration in days"
-# Draws above this would overflow the 64-bit counts of numpy's generators.
-_LARGEST_POPULATION = 1e18
-
-
-@dataclass(frozen=True, kw_only=True)
-class LineLaw:
-    """Law of the size of one line after an interval: modified geometric.
-
-    All fields broadcast; arrays hold one law per element.
-    """
-
-    log_growth: NDArray[np.float64]
-    r"""Log of the mean size, :math:`\ln E[n] = -\rho`; dimensionless."""
-    log_hazard: NDArray[np.float64]
-    r""":math:`J = \ln(1+I) = -\ln P(\text{alive})`, at least 0; dimensionless."""
-
-    @property
-    def log_alive(self) -> NDArray[np.float64]:
-        """Log probability that the line is alive at the end."""
-        return -self.log_hazard
-
-    @property
-    def extinct(self) -> NDArray[np.float64]:
-        r"""Probability :math:`\alpha` that the line is extinct at the end."""
-        return np.asarray(-np.expm1(-self.log_hazard))
-
-    @property
-    def excess_if_alive(self) -> NDArray[np.float64]:
-        r"""Mean number of cells beyond the first, given alive: :math:`e^{J-\rho}-1`."""
-        # Rounding can leave the exponent at -1e-17 when the interval is empty.
-        return np.asarray(np.expm1(np.maximum(self.log_hazard + self.log_growth, 0.0)))
-
-    @property
-    def geometric_parameter(self) -> NDArray[np.float64]:
-        r"""Parameter :math:`\beta` of :math:`P(n) = (1-\alpha)(1-\beta)\beta^{n-1}`."""
-        return np.asarray(-np.expm1(-np.maximum(self.log_hazard + self.log_growth, 0.0)))
-
-    def probability(self, size: ArrayLike) -> NDArray[np.float64]:
-        r"""Return :math:`P(n)` of the line's size, for whole numbers `size` >= 0."""
-        n = np.asarray(size)
-        if np.any(n < 0) or np.any(n != np.floor(n)):
-            raise ParameterError(
-                f"size is {size!r}; a number of cells is a whole number >= 0; round it first"
-            )
-        joint = self.log_hazard + self.log_growth
-        with np.errstate(divide="ignore"):
-            log_beta = np.log(self.geometric_parameter)
-        steps = np.where(n > 1, (n - 1) * np.where(n > 1, log_beta, 0.0), 0.0)
-        alive = np.exp(-self.log_hazard - joint + steps)
-        return np.asarray(np.where(n == 0, self.extinct, alive))
-
-
-def _log_exprel(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return ln((e^x - 1)/x) without overflow."""
-    large = x > 30.0
-    safe = np.where(large, 30.0, x)
-    big = np.where(large, x, 31.0)
-    return np.where(large, big - np.log(big) + np.log1p(-np.exp(-big)), np.log(exprel(safe)))
-
-
-def constant_rate_law(birth_rate: ArrayLike, death_rate: ArrayLike, days: ArrayLike) -> LineLaw:
-    r"""Return the law of one line after `days` at constant rates.
-
-    With :math:`\lambda = b - d`,
-
-    .. math:: I = d\,\frac{1 - e^{-\lambda t}}{\lambda}, \qquad \rho = -\lambda t,
-
-    which is continuous through :math:`b = d` (there :math:`I = bt`).
-
-    Parameters
-    ----------
-    birth_rate, death_rate : array_like
-        Division and death rate per cell, 1/day, >= 0.
-    days : array_like
-        Length of the interval, days, >= 0.
-
-    Returns
-    -------
-    LineLaw
-        With the broadcast shape of the arguments.
-
-    Raises
-    ------
-    ParameterError
-        When a rate or a duration is negative, infinite or NaN.
-
-    Examples
-    --------
-    >>> law = constant_rate_law(0.1, 0.3, 10.0)
-    >>> round(float(law.extinct), 6)
-    0.905514
-    """
-    b = require_non_negative("birth_rate", birth_rate, _RATE_REMEDY)
-    d = require_non_negative("death_rate", death_rate, _RATE_REMEDY)
-    t = require_non_negative("days", days, _TIME_REMEDY)
-    b, d, t = np.broadcast_arrays(b, d, t)
-    with np.errstate(divide="ignore"):
-        log_i = np.log(d * t) + _log_exprel(-(b - d) * t)
-    return LineLaw(
-        log_growth=np.asarray((b - d) * t), log_hazard=np.asarray(np.logaddexp(0.0, log_i))
-    )
+# Divisions or deaths of one line beyond which its equations are stiff.
+_STIFF = 2000.0
+_STIFF_TOLERANCE = 1e-10
+# Evaluations of the rates after which an interval is given up: seconds of work.
+_MOST_LOOKS = 200_000
 
 
 def extinction_probability(birth_rate: ArrayLike, death_rate: ArrayLike) -> NDArray[np.float64]:
@@ -201,7 +105,8 @@ def time_dependent_law(
 ) -> LineLaw:
     r"""Return the law of one line between two days when the rates depend on time.
 
-    Integrates :math:`\rho' = d - b` and :math:`J' = d\,e^{\rho - J}` (Kendall 1948,
+    Integrates :math:`\rho' = d - b` and :math:`y' = b - d + d\,e^{-y}` with
+    :math:`y = J - \rho`, the log mean size of a living line (Kendall 1948,
     doi:10.1214/aoms/1177730285), so that nothing overflows.
 
     Parameters
@@ -223,7 +128,8 @@ def time_dependent_law(
     Raises
     ------
     ParameterError
-        When ``start > stop``, or a rate is negative or not finite where it is evaluated.
+        When ``start > stop``, a rate is negative or not finite where it is evaluated, or the
+        rates change too fast to be followed.
 
     Examples
     --------
@@ -247,9 +153,19 @@ def time_dependent_law(
             )
         return b, d
 
+    looks = 0
+
     def slope(t: float, state: NDArray[np.float64]) -> list[float]:
+        nonlocal looks
+        looks += 1
+        if looks > _MOST_LOOKS:
+            raise ParameterError(
+                f"start is {t0:g} and stop is {t1:g}; the rates in between change too fast or "
+                f"too often to be followed ({_MOST_LOOKS} evaluations); name their kinks, smooth "
+                "them, or shorten the interval"
+            )
         b, d = rates(t)
-        return [d - b, d * float(np.exp(state[0] - state[1]))]
+        return [d - b, b - d + d * float(np.exp(-state[1]))]
 
     rates(t0)
     rates(t1)
@@ -257,9 +173,23 @@ def time_dependent_law(
     stops = [k for k in sorted(kinks) if t0 < k < t1] + [t1]
     for left, right in zip([t0, *stops[:-1]], stops, strict=True):
         if right > left:
-            run = solve_ivp(slope, (left, right), state, method="DOP853", rtol=rtol, atol=rtol)
+            quickest = max(max(rates(t)) for t in np.linspace(left, right, 33))
+            stiff = quickest * (right - left) > _STIFF
+            method = "LSODA" if stiff else "DOP853"
+            tolerance = max(rtol, _STIFF_TOLERANCE) if stiff else rtol
+            run = scipy.integrate.solve_ivp(
+                slope, (left, right), state, method, rtol=tolerance, atol=tolerance
+            )
+            if not run.success:
+                raise ParameterError(
+                    f"the rates between day {left:g} and day {right:g} could not be integrated; "
+                    "name their kinks, or shorten the interval"
+                )
             state = run.y[:, -1]
-    return LineLaw(log_growth=np.asarray(-state[0]), log_hazard=np.asarray(state[1]))
+    # J = y + rho; rounding can leave it at -1e-17 when nothing dies.
+    return LineLaw(
+        log_growth=np.asarray(-state[0]), log_hazard=np.asarray(max(state[0] + state[1], 0.0))
+    )
 
 
 def time_dependent_laws(
@@ -349,65 +279,10 @@ def transition_probability(law: LineLaw, start: int, end: int) -> float:
         return np.where(exponent > 0, exponent * np.where(exponent > 0, log_base, 0.0), 0.0)
 
     terms = (
-        gammaln(i + 1) - gammaln(j + 1) - gammaln(i - j + 1)
-        + gammaln(n) - gammaln(j) - gammaln(n - j + 1)
+        scipy.special.gammaln(i + 1) - scipy.special.gammaln(j + 1) - scipy.special.gammaln(i - j + 1)
+        + scipy.special.gammaln(n) - scipy.special.gammaln(j) - scipy.special.gammaln(n - j + 1)
         - j * (2.0 * law.log_hazard + law.log_growth)
         + power(log_extinct, i - j)
         + power(log_beta, n - j)
     )  # fmt: skip
-    return float(np.exp(logsumexp(terms)))
-
-
-def _refuse_overflow(cells: NDArray[np.float64]) -> None:
-    largest = float(np.max(cells))
-    if largest > _LARGEST_POPULATION:
-        raise ParameterError(
-            f"the leap would hold {largest:g} cells; counts above {_LARGEST_POPULATION:g} "
-            "overflow; end the course at a size a body can hold"
-        )
-
-
-def leap(law: LineLaw, cells: ArrayLike, rng: np.random.Generator) -> NDArray[np.int64]:
-    r"""Draw the number of cells at the end of an interval, exactly.
-
-    :math:`K \sim` Binomial(n, :math:`e^{-J}`) lines are alive, and together they hold
-    :math:`K +` NegativeBinomial(K, :math:`1-\beta`) cells. This is the law itself, not an
-    approximation: it holds for intervals of any length and for populations up to 1e12.
-
-    Parameters
-    ----------
-    law : LineLaw
-        Law of one line over the interval; broadcasts against `cells`.
-    cells : array_like of int
-        Numbers of cells at the start, >= 0.
-    rng : numpy.random.Generator
-        Source of randomness.
-
-    Returns
-    -------
-    ndarray of int64
-        Numbers of cells at the end.
-
-    Raises
-    ------
-    ParameterError
-        When a count is negative or not whole, or the number of cells passes 1e18, beyond
-        which 64-bit counts overflow.
-
-    Examples
-    --------
-    >>> rng = np.random.default_rng(1)
-    >>> int(leap(constant_rate_law(0.2, 0.1, 0.0), 10**12, rng))
-    1000000000000
-    """
-    n = np.asarray(cells)
-    if not np.all(np.isfinite(n)) or np.any(n < 0) or np.any(n != np.floor(n)):
-        raise ParameterError(
-            f"cells is {cells!r}; a number of cells is a whole number >= 0; round it first"
-        )
-    _refuse_overflow(np.maximum(n, n * np.exp(np.minimum(law.log_growth, 700.0))))
-    alive = rng.binomial(n.astype(np.int64), np.exp(law.log_alive))
-    mean_excess = rng.standard_gamma(alive) * law.excess_if_alive
-    # The mean may pass the first check while the few lines that live are far above it.
-    _refuse_overflow(mean_excess)
-    return np.asarray(alive + rng.poisson(mean_excess), dtype=np.int64)
+    return float(np.exp(scipy.special.logsumexp(terms)))

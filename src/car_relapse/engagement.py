@@ -15,8 +15,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy  # its parts load when they are first used
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit, ndtr, ndtri, roots_hermitenorm
 
 from car_relapse.errors import (
     require_count,
@@ -90,7 +90,7 @@ class Response:
             return np.asarray(molecules >= self.half_density, dtype=float)
         some = molecules > 0
         log_ratio = np.log(np.where(some, molecules, 1.0)) - np.log(self.half_density)
-        return np.asarray(np.where(some, expit(self.hill * log_ratio), 0.0))
+        return np.asarray(np.where(some, scipy.special.expit(self.hill * log_ratio), 0.0))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +123,7 @@ class DensityDistribution:
         p = require_fraction("probability", probability, "give a part of the cells")
         if self.log_sd == 0:
             return np.full(p.shape, float(self.median))
-        return np.asarray(self.median * np.exp(self.log_sd * ndtri(p)))
+        return np.asarray(self.median * np.exp(self.log_sd * scipy.special.ndtri(p)))
 
     def fraction_below(self, threshold: ArrayLike) -> NDArray[np.float64]:
         r"""Return the fraction of cells below `threshold`, :math:`\Phi(\ln(\theta/m)/\sigma)`.
@@ -149,7 +149,7 @@ class DensityDistribution:
             return np.asarray(limit > self.median, dtype=float)
         some = limit > 0
         log_ratio = np.log(np.where(some, limit, 1.0)) - np.log(self.median)
-        return np.asarray(np.where(some, ndtr(log_ratio / self.log_sd), 0.0))
+        return np.asarray(np.where(some, scipy.special.ndtr(log_ratio / self.log_sd), 0.0))
 
 
 def _is_step(density: DensityDistribution, response: Response) -> bool:
@@ -171,7 +171,7 @@ def _normal_rule(
     z = step * np.arange(-np.ceil(_REACH / step), np.ceil(_REACH / step) + 1.0)
     weight = np.exp(-0.5 * z**2)
     offset = response.hill * np.log(density.median / response.half_density)
-    return expit(offset + steepness * z), weight / weight.sum()
+    return scipy.special.expit(offset + steepness * z), weight / weight.sum()
 
 
 def mean_response(density: DensityDistribution, response: Response) -> float:
@@ -200,7 +200,9 @@ def mean_response(density: DensityDistribution, response: Response) -> float:
     if density.log_sd == 0:
         return float(response.at(density.median))
     if _is_step(density, response):
-        return float(ndtr(np.log(density.median / response.half_density) / density.log_sd))
+        return float(
+            scipy.special.ndtr(np.log(density.median / response.half_density) / density.log_sd)
+        )
     values, weights = _normal_rule(density, response)
     return float(weights @ values)
 
@@ -309,7 +311,7 @@ def gauss_hermite_bins(density: DensityDistribution, count: int) -> DensityBins:
     array([0.1667, 0.6667, 0.1667])
     """
     bins = require_count("count", count, "give a number of bins", minimum=1)
-    node, weight = roots_hermitenorm(bins)
+    node, weight = scipy.special.roots_hermitenorm(bins)
     return DensityBins(
         density=np.asarray(density.median * np.exp(density.log_sd * node)),
         weight=np.asarray(weight / weight.sum()),

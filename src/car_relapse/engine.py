@@ -1,259 +1,230 @@
 r"""Sampling the fate of many patients at once: only the founders of surviving lines.
 
-Given a patient's CAR-T curve and burden, the numbers of lines that outlive therapy are
-Poisson with the closed-form means of `car_relapse.survival`, evaluated here by quadrature
-for a block of patients. Only the founders of those lines are sampled, so the cost does not
-depend on the number of leukaemia cells. With :math:`\rho(t)=\int_0^t(d+\kappa-b)`,
-:math:`S_1(t)=b\int_t^\infty e^{\rho}` and :math:`R = S_1(0)`,
+Given a patient's CAR-T curve and burden, the lines that outlive therapy are Poisson with
+closed-form means, which `car_relapse.history` integrates. Only the founders of those lines are
+sampled, so the cost does not depend on the number of leukaemia cells. For every antigen state,
+from no loss to all:
 
-* a targeted line survives with probability :math:`1/R`, and :math:`K` survivors grow to
-  :math:`e^{-\rho(t)} R\,\Gamma(K)`;
-* the lines that therapy clears follow the mean path
-  :math:`D(t) = (S_1 - e^{\rho})\,S_1\,e^{-\rho} / (R(R-1))` per cell, and found escaped
-  lines at rate :math:`b\,U N D(t)`, of which a fraction :math:`s` survives;
-* an escaped line founded on day :math:`t` grows to :math:`e^{\lambda(T-t)}E/s`, with
-  :math:`E\sim` Exp(1).
+* of the N cells at infusion (`car_relapse.presentation`), Poisson many lines survive
+  (with probability :math:`\pi` each) and grow to :math:`e^{-\rho(t)} S(0)\,\Gamma(K)`;
+* lines that therapy clears follow their mean path D(t), and found lines in further states at
+  rate :math:`b\,u\,D(t)`, of which a fraction :math:`\pi(t)` survives, or :math:`s = 1-d/b`
+  where the new state is not killed;
+* a line founded on day t grows to :math:`e^{-\rho(T)} S(t)\,E`, and without killing to
+  :math:`e^{\lambda(T-t)}E/s`, with :math:`E \sim` Exp(1).
 
-These limit sizes are exact for late days; at the size at which a relapse is found their
-relative error is of the order of one over the square root of that size. Escaped lines that
-the *surviving* targeted lines found while they regrow are left out: at relapse they are a
-fraction of the order of the loss probability times the logarithm of the burden.
+Limits. These sizes are exact for late days; at the size D at which a relapse is found their
+relative error is of the order :math:`1/\sqrt D`. A cell counts as the state that its line had
+when it passed therapy: what a *surviving* line loses while it regrows is left out except for
+its untargeted cells, and the birth rate of partial states is that of state 0. Both err by
+:math:`O(u\,b\,t)` of a relapse, with t the days of therapy and regrowth: one part in
+a thousand for u = 1e-4. `car_relapse.population` refuses losses above one per cent.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
-from car_relapse.exposure import SteinExposure
-from car_relapse.growth import sample_surviving_mass
-from car_relapse.killing import Killing
+from car_relapse.errors import ParameterError
+from car_relapse.history import LineHistory, line_history
 from car_relapse.outcomes import Cohort, Detection, Outcome
-from car_relapse.patient import Leukaemia
-from car_relapse.quadrature import Panels, panels
+from car_relapse.presentation import Block, expected_lines, sample_presentation
+from car_relapse.quadrature import Panels
+from car_relapse.shared_killing import (
+    Course,
+    Met,
+    SharedKilling,
+    histories,
+    sum_of,
+    surviving_lines,
+)
+from car_relapse.unequal_killing import unequal_cell_values, unequal_course
 
 __all__ = ["LineHistory", "line_history", "sample_fates"]
 
-# Targeted lines are followed until untreated growth has multiplied them by e^40.
-_SETTLED = 40.0
-_PANELS_RISE, _PANELS_FALL, _PANELS_REGROWTH = 8, 32, 32
+Floats = NDArray[np.float64]
+
+# Beyond any number of cells that matters, and below what a float can hold.
+_LARGEST_LOG = 600.0
+# Above this, numpy cannot draw a Poisson number.
+_LARGEST_BURDEN = 1e15
+_NEWTON = 6
+# A probability below this is what rounding left of 0.
+_ROUNDING = 1e-12
 
 
-@dataclass(frozen=True, kw_only=True)
-class LineHistory:
-    """Integrals along the life of one targeted line, for a block of patients.
-
-    Arrays have axes (panel, node, patient) unless said otherwise.
-    """
-
-    rule: Panels
-    """Quadrature nodes (days after infusion) and weights."""
-    kill: NDArray[np.float64]
-    """Killing rate at each node, 1/day."""
-    rho: NDArray[np.float64]
-    r""":math:`\rho`, minus the log of the mean size of a line, dimensionless."""
-    log_r: NDArray[np.float64]
-    """Log of 1 over the probability that a line outlives therapy, shape (patients,)."""
-    log_cleared: NDArray[np.float64]
-    """Log of the mean size D of a line that therapy will clear, dimensionless."""
-
-
-def _stretch(
-    length: NDArray[np.float64], scale: NDArray[np.float64], parts: int
-) -> NDArray[np.float64]:
-    """Return `parts` + 1 edges from 0 to `length`, fine near 0 on the given `scale`."""
-    step = np.linspace(0.0, 1.0, parts + 1)[:, None]
-    edges = scale * np.expm1(step * np.log1p(length / scale))
-    edges[-1] = length
-    return edges
-
-
-def _edges(net: float, killing: Killing, curve: SteinExposure) -> NDArray[np.float64]:
-    """Return panel edges for each patient: rise, fall until growth resumes, regrowth."""
-    peak = np.asarray(curve.peak_day)
-    fast, slow = np.asarray(curve.contraction_rate), np.asarray(curve.memory_rate)
-    level = killing.level_for(net)
-    turn = np.maximum(curve.last_day_above(level), peak) if np.isfinite(level) else peak
-    # Once killing is below net growth its log falls at least at this rate, which bounds the
-    # days until untreated growth has made up e^40: x^2/(2+x) <= x - 1 + e^-x.
-    share = max(1.0 - net / killing.maximal_rate, 0.0) if np.isfinite(level) else 0.0
-    fade = np.minimum(fast, slow) * (share if share > 0 else 1.0)
-    made_up = _SETTLED * np.linspace(0.0, 1.0, _PANELS_REGROWTH + 1) ** 2
-    need = made_up[:, None] * fade / net
-    bound = turn + 0.5 * (need + np.sqrt(need**2 + 8.0 * need)) / fade
-    # Within these bounds, edges at set steps of the growth itself keep e^rho tame.
-    rule = panels(bound)
-    growth = np.zeros_like(bound)
-    growth[1:] = np.cumsum(
-        rule.integral_to_edges(net - killing.rate(curve.level(rule.node))), axis=0
-    )
-    back = np.stack(
-        [np.interp(made_up, growth[:, i], bound[:, i]) for i in range(bound.shape[1])], axis=1
-    )
-    rise = np.linspace(0.0, 1.0, _PANELS_RISE + 1)[:, None] * peak
-    fall = peak + _stretch(turn - peak, 1.0 / np.maximum(fast, slow), _PANELS_FALL)
-    return np.concatenate([rise, fall[1:], back[1:]])
-
-
-def line_history(
-    leukaemia: Leukaemia, loss: float, killing: Killing, curve: SteinExposure
-) -> LineHistory:
-    """Return the integrals along one targeted line for each patient of a block.
-
-    Parameters
-    ----------
-    leukaemia : Leukaemia
-        Growth rates, shared by the block.
-    loss : float
-        Probability per division that one daughter escapes.
-    killing : Killing
-        Response of killing to the transgene level.
-    curve : SteinExposure
-        With array fields of shape (patients,).
-    """
-    b, d, net = leukaemia.birth_rate, leukaemia.death_rate, leukaemia.net_rate
-    rule = panels(_edges(net, killing, curve))
-    kill = killing.rate(curve.level(rule.node))
-    # A division that loses the antigen leaves one targeted cell, so it is no birth to them.
-    birth = b * (1.0 - loss)
-    rho = rule.running(d + kill - birth)
-    top = rho.max(axis=(0, 1))
-    weight = np.exp(rho - top)
-    # Beyond the last node the line grows untreated: the tail is one exponential.
-    tail = np.exp(rho[-1, -1] - top) / net
-    log_s1 = top + np.log(rule.remaining(birth * weight) + birth * tail)
-    log_r = top + np.log(rule.integral_to_edges(birth * weight).sum(axis=0) + birth * tail)
-    # S1 - e^rho is the integral of (d + kappa) e^rho: summed directly, never subtracted.
-    log_removed = top + np.log(rule.remaining((d + kill) * weight) + d * tail)
-    log_r_less_1 = log_r + np.log1p(-np.exp(-log_r))
-    return LineHistory(
-        rule=rule,
-        kill=kill,
-        rho=rho,
-        log_r=log_r,
-        log_cleared=log_removed + log_s1 - rho - log_r - log_r_less_1,
-    )
-
-
-def _crossing(
-    day: NDArray[np.float64],
-    log_size: NDArray[np.float64],
-    slope: NDArray[np.float64],
-    start: NDArray[np.int64],
-    limit: float,
-    late_rate: float,
-) -> NDArray[np.float64]:
-    """Return the first day at or after node `start` on which `log_size` reaches `limit`.
-
-    Between nodes the log size is the cubic that matches values and slopes; after the last
-    node growth is exponential at `late_rate`.
-    """
-    nodes, patients = log_size.shape
+def _relapse(
+    block: Block,
+    rule: Panels,
+    met: dict[float, Met],
+    growth: Floats,
+    course: Course,
+    detection: Detection,
+) -> tuple[NDArray[np.int8], Floats]:
+    """Return outcome and day of relapse."""
+    patients = block.burden.size
+    net = block.net_rate
+    targeted = {
+        share: sum_of(course.killed[s] for s in course.killed if block.engagement[s] == share)
+        for share in met
+    }
+    free = sum_of(course.free.values()) if course.free else np.zeros(patients)
+    nothing = sum_of([free, *targeted.values()]) == 0.0
+    late = free * growth
+    for share, mass in targeted.items():
+        late += mass * met[share].regrown
+    late = late.reshape(-1, patients)
+    low = late + course.cleared.reshape(-1, patients) <= detection.remission_cells
     column = np.arange(patients)
-    late = np.arange(nodes)[:, None] >= start
-    over = late & (log_size >= limit)
-    after = day[-1] + (limit - log_size[-1]) / late_rate
-    found = over.any(axis=0)
-    right = np.where(found, over.argmax(axis=0), 1)
-    right = np.maximum(right, 1)
+    first = low.argmax(axis=0)
+    reached = low[first, column]
+    over = late >= detection.relapse_cells
+    over &= np.arange(len(late))[:, None] >= first
+    right = over.argmax(axis=0)
+    found = over[right, column]
+    right = np.maximum(np.where(found, right, len(late) - 1), 1)
     left = right - 1
-    t0, t1 = day[left, column], day[right, column]
-    width = t1 - t0
-    y0, y1 = log_size[left, column], log_size[right, column]
-    m0, m1 = slope[left, column] * width, slope[right, column] * width
-    low, high = np.zeros(patients), np.ones(patients)
-    for _ in range(50):
-        x = 0.5 * (low + high)
-        value = (
-            y0 * (1 + 2 * x) * (1 - x) ** 2
-            + m0 * x * (1 - x) ** 2
-            + y1 * x**2 * (3 - 2 * x)
-            + m1 * x**2 * (x - 1)
-        )
-        above = value >= limit
-        high, low = np.where(above, x, high), np.where(above, low, x)
-    return np.asarray(np.where(found, t0 + high * width, after))
+
+    # The cured get one imaginary escaped cell, so that no infinity meets another.
+    free = free + nothing
+
+    def ends(values: Floats) -> tuple[Floats, Floats]:
+        flat = values.reshape(-1, patients)
+        return flat[left, column], flat[right, column]
+
+    day, last = ends(rule.node)
+    width = last - day
+    birth = block.birth_rate * (1.0 - block.total_loss)
+    # Log sizes are cubics with the values and slopes of both nodes: one row for the escaped
+    # cells, one for each engagement.
+    rows = 1 + len(targeted)
+    start, rise, slope0, slope1 = (np.empty((rows, patients)) for _ in range(4))
+    with np.errstate(divide="ignore"):  # a mass of 0 is a log of -inf on purpose
+        start[0] = np.log(free) + net * day
+        for row, (share, mass) in enumerate(targeted.items(), start=1):
+            rho0, rho1 = ends(met[share].history.rho)
+            kill0, kill1 = ends(met[share].history.kill)
+            start[row], rise[row] = np.log(mass) - rho0, rho0 - rho1
+            slope0[row], slope1[row] = birth - block.death_rate - np.array([kill0, kill1])
+    rise[0] = net * width
+    slope0[0] = slope1[0] = net
+    slope0 *= width
+    slope1 *= width
+    square = 3.0 * rise - 2.0 * slope0 - slope1
+    cube = slope0 + slope1 - 2.0 * rise
+    limit = np.log(detection.relapse_cells)
+    following = np.where(found, 0.5, 1.0)
+    for _ in range(_NEWTON):
+        x = following
+        log_size = start + x * (slope0 + x * (square + x * cube))
+        top = log_size.max(axis=0)
+        part = np.exp(log_size - top)
+        total = part.sum(axis=0)
+        gap = limit - top - np.log(total)
+        part /= total
+        slope = (part * (slope0 + x * (2.0 * square + 3.0 * x * cube))).sum(axis=0)
+        # Where growth has not begun the step is halved towards the later node.
+        step = np.where(slope > 0.0, gap / np.where(slope > 0.0, slope, 1.0), 0.5 * (1.0 - x))
+        following = np.where(found, np.clip(x + step, 0.0, 1.0), 1.0)
+    when = day + x * width + np.where(found, 0.0, gap / net)
+
+    kinds = {kind: np.zeros(patients) for kind in _KINDS}
+    unit = part[0] / np.where(free > 0.0, free, 1.0)
+    for state, mass in course.free.items():
+        kinds[_kind(block, state)] += mass * unit
+    for row, (share, whole) in zip(part[1:], targeted.items(), strict=True):
+        unit = row / np.where(whole > 0.0, whole, 1.0)
+        for state, mass in course.killed.items():
+            if block.engagement[state] == share:
+                kinds[_kind(block, state)] += mass * unit
+    majority = np.argmax(np.stack(list(kinds.values())), axis=0)
+    outcome = np.asarray(_KINDS, dtype=np.int8)[majority]
+    outcome[nothing] = Outcome.CURED
+    outcome[~reached] = Outcome.NO_REMISSION
+    when[nothing] = np.inf
+    when[~reached] = 0.0
+    return outcome, when
+
+
+_KINDS = (
+    Outcome.ANTIGEN_POSITIVE,
+    Outcome.ANTIGEN_NEGATIVE,
+    Outcome.PARTIAL_LOSS,
+    Outcome.LINEAGE_SWITCH,
+)
+
+
+def _kind(block: Block, state: int) -> Outcome:
+    if state == 0:
+        return Outcome.ANTIGEN_POSITIVE
+    if state < block.escaped:
+        return Outcome.PARTIAL_LOSS
+    return Outcome.ANTIGEN_NEGATIVE if state == block.escaped else Outcome.LINEAGE_SWITCH
 
 
 def sample_fates(
-    leukaemia: Leukaemia,
-    loss: float,
-    killing: Killing,
+    block: Block,
     detection: Detection,
-    curve: SteinExposure,
-    burden: NDArray[np.float64],
     rng: np.random.Generator,
+    *,
+    subgroup: NDArray[np.int8] | None = None,
 ) -> Cohort:
     """Draw what becomes of each patient of a block.
 
     Parameters
     ----------
-    leukaemia : Leukaemia
-        Growth rates, shared by the block; its burden is not used.
-    loss : float
-        Probability per division that one daughter escapes, well below 1.
-    killing : Killing
-        Response of killing to the transgene level.
+    block : Block
+        Patients.
     detection : Detection
         Limits of remission and relapse.
-    curve : SteinExposure
-        With array fields of shape (patients,).
-    burden : ndarray, shape (patients,)
-        Targeted cells at infusion.
     rng : numpy.random.Generator
         Source of randomness.
+    subgroup : ndarray of int8, shape (patients,), optional
+        Subgroup of each patient, to be passed on; 0 by default.
 
     Returns
     -------
     Cohort
+
+    Raises
+    ------
+    ParameterError
+        When a burden is too large for numpy to draw numbers of lines.
     """
-    net, s = leukaemia.net_rate, leukaemia.survival
-    history = line_history(leukaemia, loss, killing, curve)
-    rule, patients = history.rule, burden.size
-    founding = leukaemia.birth_rate * loss * s * burden
-    rate = founding * np.exp(history.log_cleared) * rule.weights()
-    positive = -burden * np.log1p(-np.exp(-history.log_r))
-    preexisting = burden * loss
-
-    survivors = rng.poisson(positive)
-    founded = rng.standard_gamma(rng.poisson(rate)) * np.exp(-net * rule.node)
-    escaped = sample_surviving_mass(preexisting, s, rng) + founded.sum(axis=(0, 1)) / s
-    # Where nothing survives the log is -inf on purpose.
-    with np.errstate(divide="ignore"):
-        log_regrowth = history.log_r + np.log(rng.standard_gamma(survivors))
-        log_escaped = np.log(escaped)
-
-    day = rule.node.reshape(-1, patients)
-    rho = history.rho.reshape(-1, patients)
-    log_cleared = np.log(burden) + history.log_cleared.reshape(-1, patients)
-    log_negative = log_escaped + net * day
-    log_total = np.logaddexp(np.logaddexp(log_cleared, log_regrowth - rho), log_negative)
-    low = log_total <= np.log(detection.remission_cells)
-    remission = low.any(axis=0)
-
-    cured = (survivors == 0) & (escaped == 0.0)
-    # The cured get one imaginary line, so that no infinity meets another; they never relapse.
-    rising = np.where(cured, 0.0, log_regrowth) - rho
-    late_total = np.logaddexp(rising, log_negative)
-    share = np.exp(rising - late_total)
-    regrowth = leukaemia.birth_rate * (1.0 - loss) - leukaemia.death_rate
-    slope = share * (regrowth - history.kill.reshape(-1, patients)) + (1.0 - share) * net
-    limit = float(np.log(detection.relapse_cells))
-    when = _crossing(day, late_total, slope, low.argmax(axis=0), limit, net)
-
-    # On the day of relapse one kind is the majority: the one that alone makes half the limit.
-    negative_then = log_escaped + net * when
-    majority = np.where(negative_then >= limit - np.log(2.0), Outcome.ANTIGEN_NEGATIVE,
-                        Outcome.ANTIGEN_POSITIVE)  # fmt: skip
-    outcome = np.where(cured, Outcome.CURED, majority)
-    when = np.where(cured, np.inf, when)
+    if not block.burden.max() <= _LARGEST_BURDEN:
+        raise ParameterError(
+            f"burden is {block.burden.max():g} cells; above {_LARGEST_BURDEN:g} numbers of lines "
+            "cannot be drawn; lower the burden or its spread"
+        )
+    rule, met = histories(block)
+    growth = np.exp(np.minimum(block.net_rate * rule.node, _LARGEST_LOG))
+    fade = 1.0 / growth
+    if len(met) == 1:
+        shared = SharedKilling(block, rule, met[block.engagement[0]], fade)
+        targeted, escaping = shared.cell_values()
+    else:
+        targeted, escaping = unequal_cell_values(block, rule, met)
+    for state in targeted:
+        if state:
+            targeted[state] += np.exp(-met[block.engagement[state]].history.log_r)
+    # By line that will be cleared, as in `car_relapse.survival`.
+    through = surviving_lines(met[block.engagement[0]].history.log_r)
+    cleared = np.maximum(np.exp(-through), _ROUNDING)
+    targeted[0], escaping[0] = targeted[0] / cleared, escaping[0] / cleared
+    lines = expected_lines(block, targeted, escaping)
+    cells = sample_presentation(block, rng)
+    if len(met) == 1:
+        course = shared.course(cells, detection.relapse_cells, rng)
+    else:
+        course = unequal_course(block, rule, met, fade, cells, detection.relapse_cells, rng)
+    outcome, when = _relapse(block, rule, met, growth, course, detection)
     return Cohort(
-        outcome=np.where(remission, outcome, Outcome.NO_REMISSION).astype(np.int8),
-        relapse_day=np.where(remission, when, 0.0),
-        burden=burden,
-        positive_lines=positive,
-        preexisting_lines=preexisting,
-        acquired_lines=rate.sum(axis=(0, 1)),
+        outcome=outcome,
+        relapse_day=when,
+        burden=block.burden,
+        positive_lines=lines.positive + block.burden * through,
+        preexisting_lines=lines.preexisting,
+        acquired_lines=lines.acquired,
+        subgroup=np.zeros(block.burden.size, dtype=np.int8) if subgroup is None else subgroup,
     )

@@ -32,6 +32,8 @@ from car_relapse.errors import (
 from car_relapse.parameters import default
 
 __all__ = [
+    "CurveSampler",
+    "Curves",
     "Exposure",
     "SpreadReading",
     "SteinExposure",
@@ -59,6 +61,44 @@ class Exposure(Protocol):
 
     def last_day_above(self, level: ArrayLike) -> NDArray[np.float64]:
         """Return the last day on which the curve is at least `level`, or 0 when it never is."""
+        ...
+
+
+class Curves(Protocol):
+    """What a cohort needs to know of the curves of many patients, one element each.
+
+    A curve may rise as it likes up to one peak; from there it falls for good.
+    """
+
+    def level(self, day: ArrayLike) -> NDArray[np.float64]:
+        """Return the levels on `day`, whose last axis is the patient, copies/µg DNA."""
+        ...
+
+    def last_day_above(self, level: ArrayLike) -> NDArray[np.float64]:
+        """Return the last day at or above `level`, per patient, or 0 when there is none."""
+        ...
+
+    @property
+    def peak_day(self) -> float | NDArray[np.float64]:
+        """Day of the peak, days, shape (patients,)."""
+        ...
+
+    @property
+    def slowest_decline(self) -> NDArray[np.float64]:
+        """Lower bound of the rate at which the log of the level falls after the peak, 1/day."""
+        ...
+
+    @property
+    def fastest_decline(self) -> NDArray[np.float64]:
+        """Upper bound of the rate at which the log of the level falls after the peak, 1/day."""
+        ...
+
+
+class CurveSampler(Protocol):
+    """Who can draw the curves of many patients."""
+
+    def sample(self, n: int, rng: np.random.Generator) -> Curves:
+        """Draw the curves of `n` patients."""
         ...
 
 
@@ -113,6 +153,16 @@ class SteinExposure:
         return (float(np.asarray(self.peak_day)),)
 
     @property
+    def slowest_decline(self) -> NDArray[np.float64]:
+        """Lower bound of the rate at which the log of the level falls after the peak, 1/day."""
+        return np.minimum(self.contraction_rate, self.memory_rate)
+
+    @property
+    def fastest_decline(self) -> NDArray[np.float64]:
+        """Upper bound of the rate at which the log of the level falls after the peak, 1/day."""
+        return np.maximum(self.contraction_rate, self.memory_rate)
+
+    @property
     def switch_day(self) -> NDArray[np.float64]:
         """Day on which the memory term overtakes the contraction term, days.
 
@@ -154,12 +204,15 @@ class SteinExposure:
         1373.6
         """
         t = require_non_negative("day", day, "count days from infusion")
-        after = np.maximum(t - self.peak_day, 0.0)
-        before = np.minimum(t - self.peak_day, 0.0)
-        decline = (1 - np.asarray(self.memory_fraction)) * np.exp(
-            -np.asarray(self.contraction_rate) * after
-        ) + self.memory_fraction * np.exp(-np.asarray(self.memory_rate) * after)
-        return np.asarray(self.peak_level * np.exp(self.expansion_rate * before) * decline)
+        gap = t - self.peak_day
+        after = np.maximum(gap, 0.0)
+        share = np.asarray(self.memory_fraction)
+        level = np.asarray(np.exp(after * np.negative(self.contraction_rate)))
+        level *= self.peak_level * (1.0 - share)
+        after *= np.negative(self.memory_rate)
+        level += self.peak_level * share * np.exp(after)
+        level *= np.exp(self.expansion_rate * np.minimum(gap, 0.0))
+        return level
 
     def area(self, day: ArrayLike) -> NDArray[np.float64]:
         """Return the area under the curve from infusion to `day`, copies/µg DNA x days.

@@ -3,23 +3,39 @@ r"""Gates: how the engagement of several antigens becomes one effect on the cell
 Each antigen :math:`i` of a cell is engaged to a fraction :math:`h_i` in [0, 1] of what it
 could be. A gate is the fraction of the maximal killing rate that follows. At 0 and 1 the
 gates are those of logic; in between they are probabilities of independent events.
+
+The functions are the arithmetic; the classes are what a product carries.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from car_relapse.errors import (
     ParameterError,
+    require_count,
     require_fraction,
     require_non_negative,
     require_positive,
 )
 
-__all__ = ["and_gate", "and_not_gate", "cocktail", "or_gate"]
+__all__ = [
+    "AndGate",
+    "AndNotGate",
+    "Gate",
+    "OrGate",
+    "SingleGate",
+    "SumGate",
+    "and_gate",
+    "and_not_gate",
+    "cocktail",
+    "or_gate",
+]
 
 
 def _engaged(values: Sequence[ArrayLike]) -> list[NDArray[np.float64]]:
@@ -135,3 +151,222 @@ def cocktail(
         checked = require_non_negative(f"killing_rate {i + 1}", rate, "give a rate per day")
         total = np.asarray(total + checked * h)
     return total
+
+
+class Gate(Protocol):
+    """How one product reads the antigens of a cell."""
+
+    def fraction(
+        self, engagement: Sequence[ArrayLike], veto: ArrayLike = 0.0
+    ) -> NDArray[np.float64]:
+        """Return the fraction of the maximal killing rate.
+
+        Parameters
+        ----------
+        engagement : sequence of array_like
+            Engagement of every targeted antigen of the cell, each in [0, 1].
+        veto : array_like
+            Engagement of a veto antigen, which healthy cells carry and leukaemia does not.
+        """
+        ...
+
+    def reads(self, antigens: int) -> tuple[int, ...]:
+        """Return the antigens, of `antigens` in all, that the product binds."""
+        ...
+
+
+def _reads(given: tuple[int, ...] | None, antigens: int) -> tuple[int, ...]:
+    if given is None:
+        return tuple(range(antigens))
+    if max(given) >= antigens:
+        raise ParameterError(
+            f"antigens is {given!r} and there are {antigens} targeted antigens, counted from 0; "
+            "a gate reads only these; change the gate or the losses"
+        )
+    return given
+
+
+def _check_antigens(given: tuple[int, ...] | None) -> None:
+    if given is None:
+        return
+    if not isinstance(given, tuple) or not given or len(set(given)) != len(given):
+        raise ParameterError(
+            f"antigens is {given!r}; it must be a tuple of different antigens, counted from 0, or "
+            "None for all; write antigens=(0, 1)"
+        )
+    for antigen in given:
+        require_count("antigens", antigen, "count antigens from 0")
+
+
+def _arms(
+    engagement: Sequence[ArrayLike], antigens: tuple[int, ...], arms: tuple[float, ...] | None
+) -> list[ArrayLike]:
+    if arms is not None and len(arms) != len(antigens):
+        raise ParameterError(
+            f"arms has {len(arms)} entries and the gate reads {len(antigens)} antigens; each arm "
+            "binds one; give as many"
+        )
+    share = (1.0,) * len(antigens) if arms is None else arms
+    return [
+        a * np.asarray(engagement[j], dtype=float) for j, a in zip(antigens, share, strict=True)
+    ]
+
+
+def _check_arms(arms: tuple[float, ...] | None) -> None:
+    if arms is None:
+        return
+    remedy = "give a fraction of the maximal killing rate for each arm"
+    if not isinstance(arms, tuple) or not arms:
+        raise ParameterError(f"arms is {arms!r}; it must be a tuple of numbers or None; {remedy}")
+    if require_fraction("arms", arms, remedy).ndim != 1:
+        raise ParameterError(f"arms is {arms!r}; each entry must be one number; {remedy}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrGate:
+    """Any antigen will do: a tandem receptor, or two receptors on one T cell (bicistronic).
+
+    Examples
+    --------
+    >>> OrGate().fraction([0.8, 0.3]).round(2).item()
+    0.86
+    >>> OrGate(arms=(1.0, 0.5)).fraction([0.0, 1.0]).item()
+    0.5
+    """
+
+    antigens: tuple[int, ...] | None = None
+    """Antigens that the product binds, counted from 0; None for all."""
+    arms: tuple[float, ...] | None = None
+    """Fraction of the maximal killing rate that each arm reaches alone, in [0, 1]; None: 1."""
+    synergy: float = 1.0
+    """Effect of full engagement of all arms over that of one, >= 1, dimensionless."""
+
+    def __post_init__(self) -> None:
+        _check_antigens(self.antigens)
+        _check_arms(self.arms)
+        or_gate(0.0, synergy=float(require_positive("synergy", self.synergy, "1 means none",
+                                                    scalar=True)))  # fmt: skip
+
+    def reads(self, antigens: int) -> tuple[int, ...]:
+        """Return the antigens that the product binds."""
+        return _reads(self.antigens, antigens)
+
+    def fraction(
+        self, engagement: Sequence[ArrayLike], veto: ArrayLike = 0.0
+    ) -> NDArray[np.float64]:
+        """Return the fraction of the maximal killing rate, in [0, synergy]."""
+        read = self.reads(len(engagement))
+        return or_gate(*_arms(engagement, read, self.arms), synergy=self.synergy)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SumGate:
+    """Effects of the arms add: one T cell for each antigen, or arms that do not saturate.
+
+    Examples
+    --------
+    >>> SumGate(arms=(0.5, 0.5)).fraction([1.0, 1.0]).item()
+    1.0
+    """
+
+    antigens: tuple[int, ...] | None = None
+    """Antigens that the product binds, counted from 0; None for all."""
+    arms: tuple[float, ...] | None = None
+    """Fraction of the maximal killing rate that each arm adds, in [0, 1]; None: 1."""
+
+    def __post_init__(self) -> None:
+        _check_antigens(self.antigens)
+        _check_arms(self.arms)
+
+    def reads(self, antigens: int) -> tuple[int, ...]:
+        """Return the antigens that the product binds."""
+        return _reads(self.antigens, antigens)
+
+    def fraction(
+        self, engagement: Sequence[ArrayLike], veto: ArrayLike = 0.0
+    ) -> NDArray[np.float64]:
+        """Return the fraction of the maximal killing rate, from 0 to the number of arms."""
+        arms = _arms(engagement, self.reads(len(engagement)), self.arms)
+        return cocktail([1.0] * len(arms), arms)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AndGate:
+    """Every antigen is needed, so any loss is an escape.
+
+    Examples
+    --------
+    >>> AndGate().fraction([1.0, 0.0]).item()
+    0.0
+    """
+
+    antigens: tuple[int, ...] | None = None
+    """Antigens that the product needs, counted from 0; None for all."""
+
+    def __post_init__(self) -> None:
+        _check_antigens(self.antigens)
+
+    def reads(self, antigens: int) -> tuple[int, ...]:
+        """Return the antigens that the product needs."""
+        return _reads(self.antigens, antigens)
+
+    def fraction(
+        self, engagement: Sequence[ArrayLike], veto: ArrayLike = 0.0
+    ) -> NDArray[np.float64]:
+        """Return the fraction of the maximal killing rate, in [0, 1]."""
+        return and_gate(*_arms(engagement, self.reads(len(engagement)), None))
+
+
+@dataclass(frozen=True, kw_only=True)
+class SingleGate:
+    """One antigen of several: a member of a cocktail, or one of two products in turn.
+
+    Examples
+    --------
+    >>> SingleGate(antigen=1).fraction([1.0, 0.25]).item()
+    0.25
+    """
+
+    antigen: int
+    """The antigen that the product binds, counted from 0."""
+
+    def __post_init__(self) -> None:
+        require_count("antigen", self.antigen, "count antigens from 0")
+
+    def reads(self, antigens: int) -> tuple[int, ...]:
+        """Return the antigen that the product binds, as a tuple."""
+        return _reads((self.antigen,), antigens)
+
+    def fraction(
+        self, engagement: Sequence[ArrayLike], veto: ArrayLike = 0.0
+    ) -> NDArray[np.float64]:
+        """Return the fraction of the maximal killing rate, in [0, 1]."""
+        return and_gate(*_arms(engagement, self.reads(len(engagement)), None))
+
+
+@dataclass(frozen=True, kw_only=True)
+class AndNotGate:
+    """One antigen, unless the cell carries the veto antigen of healthy cells.
+
+    Examples
+    --------
+    >>> AndNotGate(antigen=0).fraction([0.8], veto=0.3).round(2).item()
+    0.56
+    """
+
+    antigen: int = 0
+    """The antigen that the product binds, counted from 0."""
+
+    def __post_init__(self) -> None:
+        require_count("antigen", self.antigen, "count antigens from 0")
+
+    def reads(self, antigens: int) -> tuple[int, ...]:
+        """Return the antigen that the product binds, as a tuple."""
+        return _reads((self.antigen,), antigens)
+
+    def fraction(
+        self, engagement: Sequence[ArrayLike], veto: ArrayLike = 0.0
+    ) -> NDArray[np.float64]:
+        """Return the fraction of the maximal killing rate, in [0, 1]."""
+        (read,) = self.reads(len(engagement))
+        return and_not_gate(engagement[read], veto)

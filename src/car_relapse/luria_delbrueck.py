@@ -22,18 +22,21 @@ Two ways to stop the growth differ and are never mixed here: at a *fixed size*, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
+from scipy.stats import chi2
 
+from car_relapse.clone_law import (
+    LARGEST_COUNT,
+    CloneLaw,
+    clone_probabilities,
+    clone_tails,
+)
 from car_relapse.errors import (
     ParameterError,
-    require_count,
     require_fraction,
     require_non_negative,
-    require_positive,
 )
 
 __all__ = [
@@ -41,115 +44,18 @@ __all__ = [
     "check_fixed",
     "clone_probabilities",
     "estimate_events",
+    "estimate_interval",
     "mutant_probabilities",
     "mutant_quantile",
     "mutant_tail",
 ]
 
-# Beyond this many mutants the recursion (quadratic in time) stops being the right tool.
-_LARGEST_COUNT = 200_000
+_LARGEST_COUNT = LARGEST_COUNT
 _RESCALE = 1e200
-
-
-@dataclass(frozen=True, kw_only=True)
-class CloneLaw:
-    """How one mutant clone grows, dies and is counted."""
-
-    death_ratio: float = 0.0
-    r"""Death over birth rate :math:`\delta = d/b` of mutants, dimensionless, in [0, 1)."""
-    relative_growth: float = 1.0
-    """Net growth rate of mutants over that of sensitive cells, w, dimensionless, > 0."""
-    detection: float = 1.0
-    """Probability e that a living mutant is counted (plating efficiency), in (0, 1]."""
-    initial_fraction: float = 0.0
-    """Initial over final population size, dimensionless, in [0, 1)."""
-
-    def __post_init__(self) -> None:
-        require_fraction("death_ratio", self.death_ratio, "give death rate over birth rate")
-        require_positive("relative_growth", self.relative_growth, "1 means equal growth")
-        require_fraction("detection", self.detection, "1 means that every mutant is counted")
-        require_fraction("initial_fraction", self.initial_fraction, "0 means one founder")
-        if self.death_ratio >= 1:
-            raise ParameterError(
-                f"death_ratio is {self.death_ratio:g}; mutants must grow, so it must be < 1; "
-                "lower the death rate"
-            )
-        if self.detection == 0:
-            raise ParameterError(
-                "detection is 0; with it no mutant is ever counted; give a value in (0, 1]"
-            )
-        if self.initial_fraction >= 1:
-            raise ParameterError(
-                f"initial_fraction is {self.initial_fraction:g}; the population must grow, so it "
-                "must be < 1; give initial over final size"
-            )
-
-
-def _tanh_sinh(lower: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return log-nodes and weights of a double-exponential rule for the mean over (lower, 1).
-
-    The integrand may be singular at either end (y^w at 0), which this rule absorbs.
-    """
-    t = np.arange(-272, 273) / 64.0  # beyond this the weights are below 1e-45
-    u = np.pi * np.sinh(t)
-    node = 1.0 / (1.0 + np.exp(-u))
-    weight = np.pi * np.cosh(t) * node / (1.0 + np.exp(u)) / 64.0
-    return -np.logaddexp(0.0, -u) if lower == 0 else np.log(lower + (1 - lower) * node), weight
-
-
-def clone_probabilities(law: CloneLaw, largest: int) -> NDArray[np.float64]:
-    r"""Return :math:`q_0, \dots, q_n`: the law of the number counted in one clone.
-
-    Parameters
-    ----------
-    law : CloneLaw
-        Growth, death and detection of a clone.
-    largest : int
-        Largest number n, >= 0 and <= 200 000.
-
-    Returns
-    -------
-    ndarray, shape (largest + 1,)
-        Probabilities; without death, thinning or fitness difference
-        :math:`q_k = 1/(k(k+1))`.
-
-    Raises
-    ------
-    ParameterError
-        When `largest` is not a whole number in range.
-
-    Examples
-    --------
-    >>> clone_probabilities(CloneLaw(), 3).round(6)
-    array([0.      , 0.5     , 0.166667, 0.083333])
-    """
-    n = require_count("largest", largest, "give the largest number of mutants")
-    if n > _LARGEST_COUNT:
-        raise ParameterError(
-            f"largest is {n}; the recursion is meant for at most {_LARGEST_COUNT} mutants; "
-            "use growth.sample_mutants for larger numbers"
-        )
-    log_y, weight = _tanh_sinh(law.initial_fraction)
-    x = np.exp(law.relative_growth * log_y)
-    d, e = law.death_ratio, law.detection
-    born = -np.expm1(law.relative_growth * log_y)  # 1 - x
-    alive = (1 - d) / (1 - d * x)
-    beta, stop = born / (1 - d * x), x * (1 - d) / (1 - d * x)
-    seen = alive * e / (stop + beta * e)
-    # 1 - beta of the thinned clone, written so that it keeps its digits when tiny.
-    stop = stop / (stop + beta * e)
-    # At the youngest nodes beta rounds to 0; its log stays finite so that 0 * log is 0.
-    with np.errstate(divide="ignore"):
-        log_beta = np.maximum(np.log1p(-stop), -1e30)
-    # A clone dies or is missed with the complement, integrated without cancellation.
-    missed = (d * born + (1 - d) * stop * (1 - e)) / (1 - d * x)
-    q = np.empty(n + 1)
-    q[0] = np.sum(weight * missed)
-    head = weight * seen * stop
-    for first in range(1, n + 1, 1024):
-        k = np.arange(first, min(first + 1024, n + 1))
-        q[k] = np.exp(np.multiply.outer(k - 1, log_beta)) @ head
-    return q
+# Below this a tail is summed from positive terms.
+_SMALL_TAIL = 1e-6
+_FEW_EVENTS = 0.05
+_LONG = 20_000
 
 
 def check_fixed(fixed: str) -> None:
@@ -228,14 +134,45 @@ def mutant_probabilities(
 
 
 def mutant_tail(events: float, law: CloneLaw, number: int, *, fixed: str = "size") -> float:
-    """Return the probability that more than `number` mutants are counted.
+    r"""Return the probability that more than `number` mutants are counted.
+
+    Tails below a millionth are not taken as one minus a sum, which would lose their digits,
+    but from positive terms: with the clone tails :math:`Q_j` and :math:`p_k(s)` at the events
+    :math:`sm`,
+
+    .. math:: P(X > n) = m \int_0^1 \sum_j Q_j\, p_{n-j}(s)\,ds ,
+
+    as :math:`1 - e^{-m(1-f)} = \int_0^1 m(1-f)\,e^{-sm(1-f)}ds`; at fixed time, where it is
+    geometric, without the integral.
+
+    Raises
+    ------
+    ParameterError
+        As in `mutant_probabilities`.
 
     Examples
     --------
     >>> round(mutant_tail(1.0, CloneLaw(), 500), 9)
     0.002019241
     """
-    return float(1.0 - mutant_probabilities(events, law, number, fixed=fixed).sum())
+    m = _check_events(events)
+    p = mutant_probabilities(m, law, number, fixed=fixed)
+    rest = float(1.0 - p.sum())
+    if rest > _SMALL_TAIL:
+        return rest
+    tails = clone_tails(law, number)
+    if fixed == "time":
+        return float(m * np.dot(tails, p[::-1]))
+    alive = m * tails[0]
+    # Few events: the integrand hardly varies. Many, with many mutants: too slow to be of use.
+    order = 4 if alive < _FEW_EVENTS else 24
+    if order > 4 and (p.size > _LONG or alive > 300.0):
+        return max(rest, 0.0)
+    node, weight = np.polynomial.legendre.leggauss(order)
+    mean = np.zeros_like(p)
+    for s, w in zip(0.5 * (node + 1.0), 0.5 * weight, strict=True):
+        mean += w * mutant_probabilities(s * m, law, number)
+    return float(m * np.dot(tails, mean[::-1]))
 
 
 def mutant_quantile(
@@ -272,6 +209,15 @@ def mutant_quantile(
     )
 
 
+def _check_counts(counts: ArrayLike) -> NDArray[np.int64]:
+    n = require_non_negative("counts", counts, "give whole numbers of mutants; correct it")
+    if n.ndim != 1 or n.size == 0 or np.any(n != np.floor(n)):
+        raise ParameterError(
+            f"counts is {counts!r}; it must be a list of whole numbers >= 0; correct it"
+        )
+    return n.astype(np.int64)
+
+
 def estimate_events(counts: ArrayLike, law: CloneLaw) -> float:
     r"""Return the maximum-likelihood estimate of m from mutant counts at fixed size.
 
@@ -302,17 +248,12 @@ def estimate_events(counts: ArrayLike, law: CloneLaw) -> float:
     >>> round(estimate_events([0, 16, 20, 2, 2, 56, 3, 161, 9], CloneLaw()), 6)
     2.731073
     """
-    n = np.asarray(counts)
-    if n.ndim != 1 or n.size == 0 or np.any(n < 0) or np.any(n != np.floor(n)):
-        raise ParameterError(
-            f"counts is {counts!r}; it must be a list of whole numbers >= 0; correct it"
-        )
+    n = _check_counts(counts)
     if not n.any():
         raise ParameterError(
             "counts are all 0; the likelihood has no interior maximum; report an upper bound "
             "on m from P(0) instead"
         )
-    n = n.astype(int)
     q = clone_probabilities(law, int(n.max()))
 
     def score(log_m: float) -> float:
@@ -328,3 +269,63 @@ def estimate_events(counts: ArrayLike, law: CloneLaw) -> float:
     while score(high) > 0:
         high += 1.0
     return float(np.exp(brentq(score, low, high, xtol=1e-13)))
+
+
+def estimate_interval(
+    counts: ArrayLike, law: CloneLaw, *, level: float = 0.95
+) -> tuple[float, float]:
+    r"""Return the likelihood interval of m from mutant counts at fixed size.
+
+    All m for which twice the log likelihood is within the `level` quantile of
+    :math:`\chi^2_1` of its maximum. Counts that are all 0 give an interval that starts at 0.
+
+    Parameters
+    ----------
+    counts : array_like of int, shape (n,)
+        Mutants counted in parallel cultures (or patients).
+    law : CloneLaw
+        Growth, death and detection of a clone.
+    level : float
+        Coverage, in (0, 1).
+
+    Returns
+    -------
+    low, high : float
+
+    Raises
+    ------
+    ParameterError
+        When `counts` is empty, not whole or negative, or `level` is not in (0, 1).
+
+    Examples
+    --------
+    >>> low, high = estimate_interval([0, 16, 20, 2, 2, 56, 3, 161, 9], CloneLaw())
+    >>> round(low, 3), round(high, 3)
+    (1.385, 4.598)
+    """
+    n = _check_counts(counts)
+    part = float(require_fraction("level", level, "give a coverage, as 0.95", scalar=True))
+    if part in (0.0, 1.0):
+        raise ParameterError(f"level is {part:g}; it must lie in (0, 1); give a coverage, as 0.95")
+    drop = 0.5 * float(chi2.ppf(part, 1))
+    if not n.any():
+        return 0.0, drop / (n.size * float(clone_tails(law, 0)[0]))
+    best = estimate_events(n, law)
+
+    def log_likelihood(log_m: float) -> float:
+        p = mutant_probabilities(float(np.exp(log_m)), law, int(n.max()))[n]
+        # Probabilities underflow only far from the maximum.
+        return float(np.log(p).sum()) if p.all() else -1e300
+
+    top = log_likelihood(np.log(best))
+
+    def end(step: float) -> float:
+        far = np.log(best) + step
+        while top - log_likelihood(far) < drop:
+            far += step
+        ends = sorted((far, far - step))
+        return float(
+            np.exp(brentq(lambda x: top - log_likelihood(x) - drop, *ends, xtol=1e-10, rtol=1e-12))
+        )
+
+    return end(-0.5), end(0.5)

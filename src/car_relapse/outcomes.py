@@ -20,11 +20,16 @@ class Outcome(IntEnum):
     CURED = 0
     """No line outlives therapy."""
     ANTIGEN_POSITIVE = 1
-    """Relapse in which cells that show the target are the majority."""
+    """Relapse in which cells that show every target are the majority."""
     ANTIGEN_NEGATIVE = 2
-    """Relapse in which escaped cells are the majority."""
+    """Relapse in which cells that have lost every target are the majority."""
     NO_REMISSION = 3
     """The burden never fell below the remission limit."""
+    PARTIAL_LOSS = 4
+    """Relapse in which cells that have lost some of several targets are the majority."""
+    LINEAGE_SWITCH = 5
+    """Relapse in which cells that have switched lineage, and lost every target with it, are
+    the majority."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +66,7 @@ def _checked(outcome: Outcome) -> Outcome:
 
 @dataclass(frozen=True, kw_only=True)
 class Cohort:
-    """Virtual patients, one element each; all arrays have shape (n,)."""
+    """Virtual patients, one element each; all arrays have shape (n,), 42 bytes a patient."""
 
     outcome: NDArray[np.int8]
     """What became of each patient: values of `Outcome`."""
@@ -71,11 +76,14 @@ class Cohort:
     burden: NDArray[np.float64]
     """Leukaemia cells at infusion."""
     positive_lines: NDArray[np.float64]
-    """Expected number of targeted lines that outlive therapy (closed form)."""
+    """Expected number of lines that outlive therapy and still show a target (closed form, as
+    are the next two; the three kinds share no line)."""
     preexisting_lines: NDArray[np.float64]
-    """Expected number of surviving lines that escaped before infusion (closed form)."""
+    """Expected number of surviving lines that had lost every target before infusion."""
     acquired_lines: NDArray[np.float64]
-    """Expected number of surviving lines that escape under therapy (closed form)."""
+    """Expected number of surviving lines that lose the last target under therapy."""
+    subgroup: NDArray[np.int8]
+    """Subgroup of each patient: 0 for none, then in the order of `Population.subgroups`."""
 
     @property
     def size(self) -> int:

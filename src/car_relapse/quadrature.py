@@ -30,6 +30,13 @@ def _rule() -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float6
     return nodes, weights, running
 
 
+@cache
+def _matrices() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the matrices of integrals up to and from each node, the whole panel as last row."""
+    _, weights, running = _rule()
+    return np.vstack([running, weights]), np.vstack([weights - running, weights])
+
+
 @dataclass(frozen=True, kw_only=True)
 class Panels:
     """Nodes of a composite rule; axis 0 is the panel, axis 1 the node, the rest patients."""
@@ -41,32 +48,43 @@ class Panels:
 
     def integral_to_edges(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the integral over each panel, shape (panels, ...)."""
-        weights = _rule()[1]
-        return np.asarray(np.tensordot(weights, values, axes=(0, 1)) * self.width)
+        return np.asarray(_along_nodes(_rule()[1][None, :], values)[:, 0] * self.width)
 
     def running(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the integral from the first edge to each node, shape of `values`."""
-        inside = np.einsum("ij,pj...->pi...", _rule()[2], values) * self.width[:, None]
-        whole = self.integral_to_edges(values)
-        before = np.cumsum(whole, axis=0) - whole
-        return np.asarray(before[:, None] + inside)
+        inside = _along_nodes(_matrices()[0], values)
+        inside *= self.width[:, None]
+        inside[1:, :-1] += _cumulative(inside[:, -1])[:-1, None]
+        return inside[:, :-1]
 
     def remaining(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the integral from each node to the last edge, shape of `values`.
 
         Summed from the end: the difference of two running integrals would lose the tail.
         """
-        weights, running = _rule()[1], _rule()[2]
-        inside = np.einsum("ij,pj...->pi...", weights - running, values) * self.width[:, None]
-        whole = self.integral_to_edges(values)
-        after = np.cumsum(whole[::-1], axis=0)[::-1] - whole
-        return np.asarray(after[:, None] + inside)
+        inside = _along_nodes(_matrices()[1], values)
+        inside *= self.width[:, None]
+        inside[:-1, :-1] += _cumulative(inside[::-1, -1])[-2::-1, None]
+        return inside[:, :-1]
 
     def weights(self) -> NDArray[np.float64]:
         """Return the weight of each node, days, shape (panels, 8, ...)."""
-        weights = _rule()[1]
         shape = (1, _ORDER) + (1,) * (self.width.ndim - 1)
-        return np.asarray(weights.reshape(shape) * self.width[:, None])
+        return np.asarray(_rule()[1].reshape(shape) * self.width[:, None])
+
+
+def _along_nodes(matrix: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Apply `matrix` to the nodes of each panel, shape (panels, rows of matrix, ...)."""
+    flat = values.reshape(values.shape[0], _ORDER, -1)
+    return np.asarray(matrix @ flat).reshape(values.shape[0], len(matrix), *values.shape[2:])
+
+
+def _cumulative(whole: NDArray[np.float64]) -> NDArray[np.float64]:
+    # Row by row: numpy's cumsum along the first axis walks through memory the slow way.
+    total = np.array(whole)
+    for row in range(1, len(total)):
+        total[row] += total[row - 1]
+    return total
 
 
 def panels(edges: NDArray[np.float64]) -> Panels:

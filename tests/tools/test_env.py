@@ -21,7 +21,7 @@ def project(tmp_path, monkeypatch):
     (tmp_path / ".venv" / "bin" / "python").touch()
     monkeypatch.setattr(env, "ROOT", tmp_path)
     monkeypatch.setattr(env, "VENV", tmp_path / ".venv")
-    monkeypatch.setattr(env, "PYTHON", tmp_path / ".venv" / "bin" / "python")
+    monkeypatch.setattr(env, "BENCH", tmp_path / ".venv-bench")
     monkeypatch.setattr(env, "CONSTRAINTS", tmp_path / "requirements" / "constraints.txt")
     return tmp_path
 
@@ -65,3 +65,17 @@ def test_a_python_without_ensurepip_is_told_in_one_sentence(project, monkeypatch
     said = capsys.readouterr().err.strip()
     assert "install the package python3" in said
     assert said.count("\n") == 0
+
+
+def test_the_benchmarks_have_an_environment_and_pins_to_themselves(project):
+    (project / "requirements" / "bench.txt").write_text("rebop==1.0\n")
+    (project / "requirements" / "bench-constraints.txt").write_text("xarray==1.0\n")
+    (project / ".venv-bench" / "bin").mkdir(parents=True)
+    env.python("bench").touch()
+    env.stamp("bench").write_text(env.fingerprint("bench"))
+    assert env.is_installed("bench")
+    assert not env.is_installed("book")
+    (project / "requirements" / "constraints.txt").write_text("six==2.0\n")
+    assert env.is_installed("bench")
+    (project / "requirements" / "bench-constraints.txt").write_text("xarray==2.0\n")
+    assert not env.is_installed("bench")

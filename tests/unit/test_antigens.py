@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from car_relapse.antigens import Losses
+from car_relapse.antigens import Losses, Plasticity
 from car_relapse.errors import ParameterError
 
 losses = st.builds(
@@ -91,3 +91,62 @@ def test_impossible_losses_are_refused_with_value_and_remedy(
 ):
     with pytest.raises(ParameterError, match=f"{shown}.*{remedy}"):
         Losses(per_antigen=per_antigen, common_mode=common_mode)
+
+
+@pytest.mark.parametrize("wrong", [0.1, [0.1], None, "0.1", {0.1}])
+def test_losses_that_are_no_tuple_are_refused_with_the_way_to_write_them(wrong):
+    with pytest.raises(ParameterError, match=r"per_antigen is .*must be a tuple.*\(0.1,\)"):
+        Losses(per_antigen=wrong)
+
+
+@pytest.mark.parametrize("wrong", [(True,), (None,), ((0.1,),), (0.1, "x"), (1j,)])
+def test_losses_that_hold_no_numbers_are_refused(wrong):
+    with pytest.raises(ParameterError, match="per_antigen"):
+        Losses(per_antigen=wrong)
+
+
+@pytest.mark.parametrize("name", ["common_mode", "shared_defect"])
+@pytest.mark.parametrize("wrong", [None, True, "0", (0.1,), -0.1, 1.5, float("nan")])
+def test_a_common_loss_is_one_probability(name, wrong):
+    with pytest.raises(ParameterError, match=rf"{name} is .*give a probability"):
+        Losses(per_antigen=(0.1,), **{name: wrong})
+
+
+def test_losses_are_hashable_and_add_up():
+    one = Losses(per_antigen=(0.1, 0.2), common_mode=0.03, shared_defect=0.04)
+    assert len({one, Losses(per_antigen=(0.1, 0.2), common_mode=0.03, shared_defect=0.04)}) == 1
+    assert one.total == pytest.approx(0.37)
+    assert one.transition_matrix()[0, 3] == pytest.approx(0.07)
+    assert one.transition_matrix()[1, 3] == pytest.approx(0.27)
+
+
+def test_plasticity_without_entries_is_nought_for_every_antigen():
+    none = Plasticity()
+    assert [none.of("switch_off", j) for j in range(6)] == [0.0] * 6
+    assert not none.reversible(0)
+    assert hash(none) == hash(Plasticity())
+    none.check_antigens(3)
+
+
+@pytest.mark.parametrize(
+    ("fields", "shown"),
+    [
+        ({"switch_off": 0.1}, "switch_off is 0.1; it must be a tuple"),
+        ({"switch_on": [0.1]}, "switch_on is .*must be a tuple"),
+        ({"stripping": (-0.1,)}, "stripping is -0.1"),
+        ({"stripping": (None,)}, "stripping is"),
+        ({"stripping": ((0.1,),)}, "each entry must be one number"),
+        ({"fitness_cost": (1.1,)}, "fitness_cost is 1.1"),
+        ({"switch_off": (0.1,)}, "switch_off is 0.1 and switch_on 0 for antigen 1"),
+        ({"switch_off": (0.1,), "switch_on": (0.0,)}, "what never comes back is lost"),
+        ({"switch_on": (float("inf"),)}, "switch_on is inf"),
+    ],
+)
+def test_impossible_plasticity_is_refused(fields, shown):
+    with pytest.raises(ParameterError, match=shown):
+        Plasticity(**fields)
+
+
+def test_plasticity_has_an_entry_for_each_antigen_or_none():
+    with pytest.raises(ParameterError, match="stripping has 2 entries and losses 3 antigens"):
+        Plasticity(stripping=(0.1, 0.2)).check_antigens(3)

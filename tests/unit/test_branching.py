@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import slow_twins
@@ -9,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from car_relapse import branching
 from car_relapse.branching import (
     LineLaw,
     constant_rate_law,
@@ -202,6 +205,43 @@ def test_the_laws_of_successive_intervals_compose_to_the_whole():
     assert float(z) == pytest.approx(float(whole), abs=1e-8)
 
 
+@pytest.mark.parametrize(
+    ("birth", "death", "days"),
+    [(1e3, 999.0, 36500.0), (999.0, 1e3, 36500.0), (1e-12, 1e3, 36500.0), (1e3, 1e3, 3650.0)],
+)
+def test_rates_that_turn_over_a_line_a_million_times_are_integrated_quickly(birth, death, days):
+    law = time_dependent_law(lambda t: birth, lambda t: death, 0.0, days)
+    closed = constant_rate_law(birth, death, days)
+    assert float(law.log_growth) == pytest.approx(float(closed.log_growth), rel=1e-9)
+    assert float(law.log_hazard) == pytest.approx(float(closed.log_hazard), rel=1e-8)
+
+
+def test_rates_that_change_too_often_are_refused_and_do_not_hang(monkeypatch):
+    monkeypatch.setattr(branching, "_MOST_LOOKS", 2000)
+    with pytest.raises(ParameterError, match=r"change too fast.*name their kinks"):
+        time_dependent_law(lambda t: 0.1, lambda t: 1 + np.sin(100 * t), 0.0, 100.0)
+
+
+def test_an_integration_that_fails_is_an_error(monkeypatch):
+    monkeypatch.setattr(branching, "solve_ivp", lambda *_, **__: SimpleNamespace(success=False))
+    with pytest.raises(ParameterError, match=r"between day 0 and day 1 could not.*kinks"):
+        time_dependent_law(lambda t: 0.1, lambda t: 0.2, 0.0, 1.0)
+
+
+@given(rates, rates, rates, durations, st.floats(0.1, 10.0))
+def test_killing_and_time_scale_together(birth, death, killing, days, factor):
+    # Identity 2: (b, d, kappa, t) -> (q b, q d, q kappa, t / q).
+    slow = time_dependent_law(lambda t: birth, lambda t: death + killing * np.exp(-t), 0.0, days)
+    fast = time_dependent_law(
+        lambda t: factor * birth,
+        lambda t: factor * (death + killing * np.exp(-factor * t)),
+        0.0,
+        days / factor,
+    )
+    assert float(fast.log_hazard) == pytest.approx(float(slow.log_hazard), abs=1e-8)
+    assert float(fast.log_growth) == pytest.approx(float(slow.log_growth), abs=1e-8)
+
+
 @given(st.floats(0.0, 3.0), st.floats(0.0, 3.0))
 def test_lines_die_out_in_the_end_with_the_ratio_of_the_rates_or_surely(birth, death):
     expected = 0.0 if death == 0 else 1.0 if death >= birth else death / birth
@@ -262,6 +302,10 @@ LAW = constant_rate_law(0.2, 0.1, 1.0)
         (lambda: LAW.probability(0.5), "size is 0.5", "round"),
         (lambda: transition_probability(LAW, -1, 1), "start is -1", "number of cells"),
         (lambda: transition_probability(LAW, 1, 0.5), "end is 0.5", "number of cells"),
+        (lambda: leap(LAW, None, RNG), "cells is None", "round"),
+        (lambda: leap(LAW, True, RNG), "cells is True", "round"),
+        (lambda: leap(LAW, "7", RNG), "cells is '7'", "round"),
+        (lambda: LAW.probability(None), "size is None", "round"),
         (lambda: leap(LAW, -1, RNG), "cells is -1", "round"),
         (lambda: leap(LAW, [1, 1.5], RNG), r"cells is \[1, 1.5\]", "round"),
         (lambda: leap(LAW, NAN, RNG), "cells is nan", "round"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+import sys
+import types
+from dataclasses import fields
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from car_relapse.cohort import (
     Cohort,
     Population,
     default_population,
+    iter_cohorts,
     simulate,
     simulate_range,
     stream,
@@ -29,6 +32,12 @@ from car_relapse.survival import relapse_probabilities
 from car_relapse.therapy import Therapy
 
 POPULATION = default_population()
+RELAPSES = (
+    Outcome.ANTIGEN_POSITIVE,
+    Outcome.ANTIGEN_NEGATIVE,
+    Outcome.PARTIAL_LOSS,
+    Outcome.LINEAGE_SWITCH,
+)
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +74,28 @@ def test_one_patient_at_a_time_makes_the_same_cohort(cohort):
     assert same(simulate(POPULATION, 3, seed=81, chunk=1), cut(cohort, 0, 3))
 
 
+def test_parts_of_a_stream_are_the_cohort_in_order(cohort):
+    first = 0
+    for part in iter_cohorts(POPULATION, 300, seed=81, chunk=100):
+        assert same(part, cut(cohort, first, first + part.size))
+        first += part.size
+    assert first == 300
+
+
+def test_a_client_is_handed_on(monkeypatch):
+    asked = []
+
+    def simulate_on(client, population, n, *, seed, chunk):
+        asked.append((client, population, n, seed, chunk))
+        return "cohort"
+
+    module = types.ModuleType("car_relapse.scaleout")
+    module.simulate_on = simulate_on
+    monkeypatch.setitem(sys.modules, "car_relapse.scaleout", module)
+    assert simulate(POPULATION, 5, seed=1, chunk=256, client="cluster") == "cohort"
+    assert asked == [("cluster", POPULATION, 5, 1, 256)]
+
+
 def test_other_seeds_and_other_blocks_are_other_patients(cohort):
     other = simulate_range(POPULATION, 0, BLOCK, seed=82)
     assert not np.any(other.burden == cohort.burden[:BLOCK])
@@ -84,20 +115,17 @@ def test_burdens_are_lognormal_around_the_median(cohort):
 
 def test_relapse_by_kind_cure_and_no_remission_add_up_to_everyone(cohort):
     for day in (0.0, 100.0, 400.0):
-        relapsed = sum(
-            float(cohort.cumulative_incidence(kind, day))
-            for kind in (Outcome.ANTIGEN_POSITIVE, Outcome.ANTIGEN_NEGATIVE)
-        )
+        relapsed = sum(float(cohort.cumulative_incidence(kind, day)) for kind in RELAPSES)
         never, _ = cohort.share(Outcome.NO_REMISSION)
         free = float(cohort.relapse_free(day)) * (1 - never)
         assert relapsed + free + never == pytest.approx(1)
-    everyone = sum(float(cohort.cumulative_incidence(kind, 1e9)) for kind in (1, 2))
+    everyone = sum(float(cohort.cumulative_incidence(kind, 1e9)) for kind in RELAPSES)
     cured, _ = cohort.share(Outcome.CURED)
     assert everyone + cured + never == pytest.approx(1)
 
 
 def test_relapses_follow_remission_and_the_cured_never_relapse(cohort):
-    relapsed = (cohort.outcome == 1) | (cohort.outcome == 2)
+    relapsed = np.isin(cohort.outcome, RELAPSES)
     assert np.all(np.isfinite(cohort.relapse_day[relapsed]))
     assert np.all(cohort.relapse_day[relapsed] > 0)
     assert np.all(np.isinf(cohort.relapse_day[cohort.outcome == Outcome.CURED]))
@@ -135,14 +163,15 @@ def test_a_cohort_without_heterogeneity_is_one_patient_many_times():
     assert np.ptp(cohort.burden) == 0
     assert min(fate.cure, fate.only_positive, fate.only_negative) > 0.02
     share, _ = cohort.share(Outcome.CURED)
+    assert cohort.cure_probability == pytest.approx(np.full(3000, fate.cure), rel=1e-4)
     error = 4 * np.sqrt(fate.cure * (1 - fate.cure) / 3000)
     assert abs(share - fate.cure) < error
     # Where both kinds survive either may be found first.
-    for kind, alone in (
-        (Outcome.ANTIGEN_POSITIVE, fate.only_positive),
-        (Outcome.ANTIGEN_NEGATIVE, fate.only_negative),
+    for kinds, alone in (
+        ((Outcome.ANTIGEN_POSITIVE,), fate.only_positive),
+        ((Outcome.ANTIGEN_NEGATIVE, Outcome.LINEAGE_SWITCH), fate.only_negative),
     ):
-        share, _ = cohort.share(kind)
+        share = sum(cohort.share(kind)[0] for kind in kinds)
         never, _ = cohort.share(Outcome.NO_REMISSION)
         assert alone - never - 4 * 0.5 / np.sqrt(3000) < share
         assert share < alone + fate.both + 4 * 0.5 / np.sqrt(3000)
@@ -158,23 +187,15 @@ def test_the_default_population_is_the_ledger():
 @pytest.mark.parametrize(
     ("call", "shown", "remedy"),
     [
-        (lambda: replace(POPULATION, burden_log10_sd=-1), "burden_log10_sd is -1", "0 means"),
-        (lambda: replace(POPULATION, burden_log10_sd=float("nan")), "sd is nan", "0 means"),
-        (
-            lambda: replace(POPULATION, losses=Losses(per_antigen=(1e-9, 1e-9))),
-            "losses has 2 antigens",
-            "use survival",
-        ),
-        (
-            lambda: replace(POPULATION, losses=Losses(per_antigen=(0.4,), common_mode=0.2)),
-            "add up to 0.6",
-            "lower it",
-        ),
         (lambda: simulate(POPULATION, 0, seed=1), "n is 0", "give a number of patients"),
         (lambda: simulate(POPULATION, 1.5, seed=1), "n is 1.5", "give a number of patients"),
         (lambda: simulate(POPULATION, 5, seed=-1), "seed is -1", "give a whole number"),
         (lambda: simulate(POPULATION, 5, seed="x"), "seed is 'x'", "give a whole number"),
         (lambda: simulate(POPULATION, 5, seed=1, chunk=0), "chunk is 0", "give a number"),
+        (lambda: iter_cohorts(POPULATION, 5, seed=1, chunk=0), "chunk is 0", "give a number"),
+        (lambda: iter_cohorts(POPULATION, 0, seed=1), "n is 0", "give a number"),
+        (lambda: iter_cohorts(POPULATION, 5, seed=0.5), "seed is 0.5", "give a whole number"),
+        (lambda: iter_cohorts("all", 5, seed=1), "population is 'all'", "give a Population"),
         (lambda: simulate_range(POPULATION, -1, 5, seed=1), "start is -1", "give a patient"),
         (lambda: simulate_range(POPULATION, 5, 5, seed=1), "stop is 5; .*>= 6", "above start"),
     ],

@@ -6,20 +6,26 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import slow_twins
 from scipy import stats
+from scipy.linalg import expm
 
-from car_relapse.antigens import Losses
-from car_relapse.branching import constant_rate_law
+from car_relapse.antigens import Losses, Plasticity
+from car_relapse.branching import constant_rate_law, time_dependent_laws
+from car_relapse.celltypes import FULL_LOSS, KEPT, LINEAGE_SWITCH, PARTIAL_LOSS, cell_types
 from car_relapse.cohort import Population, simulate
 from car_relapse.course import (
     Course,
-    _new_escaped,
+    Courses,
+    Regrowth,
     course_laws,
     mean_course,
     sample_course,
+    sample_courses,
 )
 from car_relapse.errors import ParameterError
 from car_relapse.exposure import SteinExposure, SteinPopulation
+from car_relapse.gates import AndGate, SingleGate
 from car_relapse.growth import no_living_mutant
 from car_relapse.killing import Killing
 from car_relapse.outcomes import Detection, Outcome
@@ -38,14 +44,17 @@ PATIENT = Patient(
 )
 LIMITS = Detection(remission_cells=3e3, relapse_cells=3e4)
 DAYS = np.arange(0.0, 111.0)
-RUNS = 300
+RUNS = 1000
 
 
 @pytest.fixture(scope="module")
-def courses() -> list[Course]:
-    rng = np.random.default_rng(61)
-    laws = course_laws(PATIENT, DAYS)
-    return [sample_course(PATIENT, DAYS, rng, laws=laws) for _ in range(RUNS)]
+def drawn() -> Courses:
+    return sample_courses(PATIENT, DAYS, RUNS, np.random.default_rng(61))
+
+
+@pytest.fixture(scope="module")
+def courses(drawn) -> list[Course]:
+    return [drawn.course(i) for i in range(RUNS)]
 
 
 def close(seen, wanted) -> bool:
@@ -99,9 +108,13 @@ def found(course: Course) -> tuple[Outcome, float]:
     i = low[0] + over[0]
     y0, y1 = np.log(course.total[i - 1 : i + 1])
     part = (np.log(LIMITS.relapse_cells) - y0) / (y1 - y0)
-    negative = course.escaped[i] > course.targeted[i]
-    kind = Outcome.ANTIGEN_NEGATIVE if negative else Outcome.ANTIGEN_POSITIVE
-    return kind, course.day[i - 1] + part
+    kinds = {
+        KEPT: Outcome.ANTIGEN_POSITIVE,
+        FULL_LOSS: Outcome.ANTIGEN_NEGATIVE,
+        LINEAGE_SWITCH: Outcome.LINEAGE_SWITCH,
+    }
+    most = course.relapse_class[np.argmax(course.cells[i])]
+    return kinds[int(most)], course.day[i - 1] + part
 
 
 def test_the_engine_finds_the_same_relapses_at_the_same_times_as_sampled_courses(courses):
@@ -151,34 +164,6 @@ def test_the_same_generator_draws_the_same_course_with_or_without_given_laws():
     assert one.escaped.tolist() == two.escaped.tolist()
 
 
-def test_no_cells_found_no_escapes_and_no_loss_neither():
-    rng = np.random.default_rng(1)
-    assert _new_escaped(0, 0, 1.0, 5.0, 0.4, 0.1, rng) == 0
-    assert _new_escaped(10**6, 10, 0.0, 5.0, 0.4, 0.1, rng) == 0
-
-
-@pytest.mark.parametrize(
-    ("before", "after", "rate"),
-    [
-        (100, 5000, 1e-3),  # few founders
-        (1000, 1000, 1e-3),  # level, so that the ratio of the ends is 1
-        (10**7, 10**5, 1e-3),  # many founders, counted by shares of the interval
-        (10**6, 10**6, 1e-3),
-        (500, 0, 1e-2),
-    ],
-)
-def test_new_escapes_have_the_mean_of_founding_and_growth(before, after, rate):
-    birth, death, width = 0.4, 0.1, 6.0
-    rng = np.random.default_rng(63)
-    drawn = [_new_escaped(before, after, rate, width, birth, death, rng) for _ in range(600)]
-    t = (np.arange(200_000) + 0.5) / 200_000
-    path = before * (max(after, 0.5) / before) ** t
-    mean = rate * width * np.mean(path * np.exp((birth - death) * width * (1 - t)))
-    error = np.std(drawn) / np.sqrt(len(drawn))
-    assert abs(np.mean(drawn) - mean) < 4 * error
-    assert error < 0.2 * mean
-
-
 def test_the_laws_of_a_course_are_those_of_its_rates():
     days = [0.0, 200.0, 200.5]
     law = course_laws(PATIENT, days)
@@ -188,8 +173,215 @@ def test_the_laws_of_a_course_are_those_of_its_rates():
     assert float(law.log_hazard[1]) == pytest.approx(float(calm.log_hazard), abs=1e-4)
 
 
-TWO = replace(PATIENT, losses=Losses(per_antigen=(1e-9, 1e-9)))
-LEAKY = replace(PATIENT, losses=Losses(per_antigen=(0.02,)))
+def test_the_laws_between_days_are_those_of_one_line():
+    days = np.array([0.0, 1.0, 4.5, 30.0, 90.0])
+    therapy, birth = PATIENT.therapy, 0.55 * (1 - 5e-7)
+    wanted = time_dependent_laws(
+        lambda _: birth, lambda t: 0.25 + float(therapy.killing_rate(t)), days, kinks=therapy.kinks
+    )
+    law = course_laws(PATIENT, days)
+    assert law.log_growth == pytest.approx(wanted.log_growth, abs=1e-8)
+    assert law.log_hazard == pytest.approx(wanted.log_hazard, abs=1e-8)
+
+
+def patient(losses: Losses, kill: float = 1.2, days: float = 14.0, **more) -> Patient:
+    """Return a small leukaemia under constant killing for some days."""
+    exposure = slow_twins.StepExposure(1e6, days)
+    therapy = more.pop(
+        "therapy",
+        Therapy(exposure=exposure, killing=Killing(maximal_rate=kill * 1.001, half_level=1e3)),
+    )
+    return Patient(
+        leukaemia=Leukaemia(birth_rate=0.6, death_rate=0.2, burden=400),
+        losses=losses, therapy=therapy, **more,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "losses",
+    [
+        Losses(per_antigen=(8e-4,), common_mode=2e-4),
+        Losses(per_antigen=(6e-3, 4e-3), common_mode=3e-4),
+        Losses(per_antigen=(8e-3, 6e-3, 5e-3), shared_defect=3e-4),
+    ],
+    ids=lambda losses: f"k={losses.antigens}",
+)
+def test_courses_end_as_when_every_event_is_drawn(losses):
+    days, runs = 14.0, 1200
+    one = patient(losses, days=days)
+    types = cell_types(one)
+    transition = types.daughters
+    if losses.common_mode:  # both ways to be without a target are one for the slow twin
+        last = transition.shape[0] - 1
+        transition = np.delete(transition, last, axis=0)
+        transition[:, last - 1] += transition[:, last]
+        transition = np.delete(transition, last, axis=1)
+    kill = float(one.therapy.killing_rate(1.0))
+    targeted, escaped, given_up = slow_twins.exact_fates(
+        0.6, 0.2, kill, days, transition, 400, runs, np.random.default_rng(71)
+    )
+    drawn = sample_courses(one, [0.0, days, 60.0], 6000, np.random.default_rng(72))
+    alive = drawn.targeted[:, -1] > 0
+    free = drawn.escaped[:, -1] > 0
+    assert given_up.mean() < 0.02
+    for seen, wanted in (
+        (targeted, alive),
+        (targeted & ~escaped, alive & ~free),
+        (escaped & ~targeted, free & ~alive),
+        (~escaped & ~targeted, ~free & ~alive),
+    ):
+        share = wanted.mean()
+        # Targeted lines that survive found escapes until day 60, which the twin does not follow.
+        if seen is not targeted and share > 0.5:
+            continue
+        assert abs(seen.mean() - share) < 4 * np.sqrt(share * (1 - share) / runs) + 0.02
+
+
+def test_steps_as_long_as_a_month_change_no_law_of_one_type():
+    coarse = sample_courses(PATIENT, [0.0, 50.0], 1000, np.random.default_rng(73))
+    fine = sample_courses(PATIENT, np.arange(51.0), 1000, np.random.default_rng(74))
+    for now, then in ((coarse.targeted, fine.targeted), (coarse.escaped, fine.escaped)):
+        assert stats.ks_2samp(now[:, -1], then[:, -1]).pvalue > 1e-3
+
+
+def test_two_antigens_leave_partial_losses_as_often_as_the_means_say():
+    losses = Losses(per_antigen=(5e-3, 3e-3))
+    one = patient(losses, kill=0.5, days=20.0)
+    types = cell_types(one)
+    drawn = sample_courses(one, [0.0, 5.0, 20.0], 4000, np.random.default_rng(75))
+    founding = types.birth[:, None] * types.daughters
+    kill = 0.5 * 1.001 * 1e6 / (1e3 + 1e6)
+    rates = founding - np.diag(types.death + kill * types.engagement[0])
+    start = drawn.cells[:, 0].mean(axis=0)
+    for i, day in enumerate([0.0, 5.0, 20.0]):
+        wanted = start @ expm(rates * day)
+        error = drawn.cells[:, i].std(axis=0) / np.sqrt(4000)
+        assert np.all(np.abs(drawn.cells[:, i].mean(axis=0) - wanted) <= 4.5 * error + 1e-9)
+
+
+def test_cells_that_switch_follow_the_matrix_of_rates():
+    one = patient(
+        Losses(per_antigen=(1e-9,)), kill=0.9, days=30.0,
+        plasticity=Plasticity(switch_off=(0.05,), switch_on=(0.1,), stripping=(0.3,)),
+    )  # fmt: skip
+    types = cell_types(one)
+    drawn = sample_courses(one, [0.0, 2.0, 6.0], 3000, np.random.default_rng(76))
+    kill = 0.9 * 1.001 * 1e6 / (1e3 + 1e6)
+    flux = types.switching + kill * types.stripping[0]
+    rates = types.birth[:, None] * types.daughters + flux
+    rates -= np.diag(types.death + kill * types.engagement[0] + flux.sum(axis=1))
+    start = drawn.cells[:, 0].mean(axis=0)
+    for i, day in enumerate([0.0, 2.0, 6.0]):
+        wanted = start @ expm(rates * day)
+        error = drawn.cells[:, i].std(axis=0) / np.sqrt(3000)
+        assert np.all(
+            np.abs(drawn.cells[:, i].mean(axis=0) - wanted) <= 4.5 * error + 5e-3 * wanted + 1e-5
+        )
+    assert np.all(drawn.cells[:, 0].sum(axis=1) >= 400)
+
+
+def test_switching_alone_settles_in_its_equilibrium():
+    one = patient(
+        Losses(per_antigen=(1e-9,)), kill=1e-6, days=30.0,
+        plasticity=Plasticity(switch_off=(0.4,), switch_on=(0.6,)),
+    )  # fmt: skip
+    drawn = sample_courses(one, [0.0, 3.0, 9.0], 500, np.random.default_rng(81))
+    for i in range(3):
+        off = drawn.cells[:, i, 1].sum() / drawn.cells[:, i].sum()
+        assert off == pytest.approx(0.4, abs=0.01)
+
+
+def test_under_an_and_gate_one_loss_is_enough_to_grow():
+    exposure = slow_twins.StepExposure(1e6, 40.0)
+    killing = Killing(maximal_rate=1.2, half_level=1e3)
+    one = patient(
+        Losses(per_antigen=(5e-3, 5e-3)),
+        therapy=Therapy(exposure=exposure, killing=killing, gate=AndGate()),
+    )
+    drawn = sample_courses(one, [0.0, 20.0], 300, np.random.default_rng(77))
+    partial = drawn.cells[..., drawn.relapse_class == PARTIAL_LOSS].sum(axis=-1)
+    assert np.mean(partial[:, 1] > 100) > 0.5
+    assert np.mean(drawn.cells[:, 1, 0] > 100) < 0.05
+
+
+def two_products() -> Patient:
+    exposure = slow_twins.StepExposure(1e6, 1000.0)
+    killing = Killing(maximal_rate=1.5, half_level=1e3)
+    first, second = (
+        Therapy(exposure=exposure, killing=killing, gate=SingleGate(antigen=j)) for j in (0, 1)
+    )
+    return Patient(
+        leukaemia=Leukaemia(birth_rate=0.5, death_rate=0.2, burden=1e6),
+        losses=Losses(per_antigen=(1e-5, 1e-5)),
+        therapy=(first, second),
+    )
+
+
+@pytest.mark.parametrize("size", [1e4, 1e6])
+def test_a_product_that_waits_for_regrowth_meets_the_losses_of_that_size(size):
+    # Cells without antigen 1 regrow to D; of those e^(-u D) lack no line without antigen 2.
+    days = np.arange(0.0, 160.0)
+    drawn = sample_courses(two_products(), days, 500, np.random.default_rng(78),
+                           regrowth=Regrowth(product=1, cells=size))  # fmt: skip
+    given = np.isfinite(drawn.second_day)
+    assert given.mean() > 0.9
+    at = drawn.second_day[given].astype(int)
+    burden = drawn.total[np.flatnonzero(given), at]
+    assert np.all(burden >= size)
+    assert np.all(drawn.total[np.flatnonzero(given), at - 1] < size)
+    cured = (drawn.total[given, -1] == 0).mean()
+    # The size on the day of looking varies by a day's growth.
+    wanted = np.exp(-1e-5 * burden).mean()
+    assert abs(cured - wanted) < 4 * np.sqrt(max(wanted * (1 - wanted), 1e-3) / given.sum()) + 0.01
+
+
+def test_a_product_given_on_the_last_day_has_not_yet_acted():
+    drawn = sample_courses(two_products(), [0.0, 20.0, 60.0], 20, np.random.default_rng(79),
+                           regrowth=Regrowth(product=1, cells=1e4))  # fmt: skip
+    assert set(drawn.second_day) <= {60.0, np.inf}
+    assert np.isfinite(drawn.second_day).any()
+
+
+def test_fixed_time_spreads_the_burden():
+    drawn = sample_courses(PATIENT, [0.0, 1.0], 2000, np.random.default_rng(80), fixed="time")
+    assert stats.kstest(drawn.cells[:, 0, 0] / 1e6, "expon").pvalue > 1e-3
+
+
+def test_a_course_that_kills_stands_still_in_the_batch_and_ends_alone():
+    untreated = replace(
+        typical_patient(),
+        therapy=replace(
+            typical_patient().therapy, killing=Killing(maximal_rate=1e-3, half_level=3000.0)
+        ),
+    )
+    days = np.arange(0.0, 400.0, 10.0)
+    drawn = sample_courses(untreated, days, 3, np.random.default_rng(1))
+    last = drawn.days_followed[0]
+    assert last < days.size
+    assert np.all(drawn.total[0, last - 1 :] == drawn.total[0, last - 1])
+    assert drawn.course(0).total[-1] > 1e13
+
+
+def test_the_mean_course_refuses_numbers_no_body_holds():
+    with pytest.raises(ParameterError, match=r"passes 1e\+18 cells.*end the course earlier"):
+        mean_course(PATIENT, [0.0, 100.0, 400.0])
+
+
+def test_courses_refuse_rates_that_would_take_for_ever():
+    wild = replace(PATIENT, leukaemia=Leukaemia(birth_rate=1e3, death_rate=999.0, burden=1e6))
+    with pytest.raises(ParameterError, match=r"steps would be needed.*lower the rates"):
+        sample_course(wild, [0.0, 36500.0], np.random.default_rng(1))
+
+
+def test_a_mean_course_follows_no_switching():
+    switching = patient(
+        Losses(per_antigen=(1e-9,)), plasticity=Plasticity(switch_off=(0.05,), switch_on=(0.1,))
+    )
+    with pytest.raises(ParameterError, match=r"types switch.*use sample_courses"):
+        mean_course(switching, [0.0, 1.0])
+
+
+LEAKY = replace(PATIENT, losses=Losses(per_antigen=(0.2,)))
 NAN = float("nan")
 
 
@@ -197,13 +389,14 @@ NAN = float("nan")
 @pytest.mark.parametrize(
     ("patient", "days", "shown", "remedy"),
     [
-        (TWO, [0, 1], "losses has 2 antigens", "use survival"),
-        (LEAKY, [0, 1], "add up to 0.02", "lower it"),
+        (LEAKY, [0, 1], "add up to 0.2", "lower it"),
+        (None, [0, 1], "patient is None", "give a Patient"),
         (PATIENT, [0, -1], "days is -1|days is .0, -1.", "count days|sort"),
         (PATIENT, [0, NAN], "days is nan", "count days"),
         (PATIENT, [0, 2, 1], r"days is .*\[?0.*2.*1", "sort"),
         (PATIENT, [0], r"days is .*0", "sort|prepend 0"),
         (PATIENT, 3.0, r"days is .*3", "sort|prepend 0"),
+        (PATIENT, None, "days is None", "count days"),
     ],
 )
 def test_bad_input_is_refused_with_value_and_remedy(call, patient, days, shown, remedy):
@@ -220,14 +413,55 @@ def test_a_course_that_does_not_start_at_infusion_is_refused():
             call()
 
 
-def test_courses_of_two_antigens_are_refused():
-    with pytest.raises(ParameterError, match=r"losses has 2 antigens.*use survival"):
-        sample_course(TWO, [0, 1], np.random.default_rng(1))
+RNG = np.random.default_rng(1)
+LAWS = course_laws(PATIENT, [0.0, 1.0])
+
+
+@pytest.mark.parametrize(
+    ("call", "shown", "remedy"),
+    [
+        (
+            lambda: sample_course(PATIENT, [0, 1], RNG, laws=constant_rate_law(0.5, 0.2, 1.0)),
+            "laws is LineLaw",
+            "course_laws",
+        ),
+        (lambda: sample_course(PATIENT, [0, 1], RNG, laws=[1]), r"laws is \[1\]", "course_laws"),
+        (
+            lambda: sample_course(PATIENT, [0, 1, 2], RNG, laws=LAWS),
+            "laws are for 2 days from 0 to 1, and days has 3",
+            "must be the same",
+        ),
+        (
+            lambda: sample_course(typical_patient(), [0, 1], RNG, laws=LAWS),
+            "laws are those of another patient",
+            "course_laws",
+        ),
+        (lambda: sample_course(PATIENT, [0, 1], 5), "rng is 5", "default_rng"),
+        (lambda: sample_courses(PATIENT, [0, 1], 0, RNG), "n is 0", "give a number"),
+        (lambda: sample_courses(PATIENT, [0, 1], 1, RNG, fixed="x"), "fixed is 'x'", "choose"),
+        (
+            lambda: sample_courses(PATIENT, [0, 1], 1, RNG, regrowth=Regrowth(product=1, cells=10)),
+            "product is 1; the patient gets 1",
+            "smaller",
+        ),
+        (
+            lambda: sample_courses(
+                PATIENT, [0, 1], 1, RNG, laws=LAWS, regrowth=Regrowth(product=0, cells=10)
+            ),
+            "regrowth as well",
+            "leave laws out",
+        ),
+        (lambda: Regrowth(product=-1, cells=10), "product is -1", "first product"),
+        (lambda: Regrowth(product=0, cells=0.0), "cells is 0", "number of cells"),
+    ],
+)
+def test_bad_arguments_of_courses_are_refused(call, shown, remedy):
+    with pytest.raises(ParameterError, match=f"{shown}.*{remedy}"):
+        call()
 
 
 def test_a_course_starts_with_the_living_escapes_of_a_leukaemia_of_its_size():
-    days, runs = [0.0, 0.01], 1500
-    laws, rng = course_laws(PATIENT, days), np.random.default_rng(64)
-    first = np.array([sample_course(PATIENT, days, rng, laws=laws).escaped[0] for _ in range(runs)])
+    runs = 3000
+    first = sample_courses(PATIENT, [0.0, 0.01], runs, np.random.default_rng(64)).escaped[:, 0]
     none = float(no_living_mutant(1e6, 5e-7, PATIENT.leukaemia.survival))
     assert abs((first == 0).mean() - none) < 4 * np.sqrt(none * (1 - none) / runs)

@@ -8,7 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from car_relapse.errors import ParameterError
-from car_relapse.gates import and_gate, and_not_gate, cocktail, or_gate
+from car_relapse.gates import (
+    AndGate,
+    AndNotGate,
+    OrGate,
+    SingleGate,
+    SumGate,
+    and_gate,
+    and_not_gate,
+    cocktail,
+    or_gate,
+)
 
 parts = st.floats(0.0, 1.0)
 
@@ -91,3 +101,50 @@ def test_a_cocktail_needs_one_rate_for_each_product():
         cocktail([1.0], [0.5, 0.5])
     with pytest.raises(ParameterError, match=r"killing_rate 2 is -1; .*>= 0; give a rate"):
         cocktail([1.0, -1.0], [0.5, 0.5])
+
+
+@given(parts, parts, parts)
+def test_the_classes_are_the_functions_of_the_antigens_they_read(a, b, c):
+    cell = [a, b, c]
+    assert OrGate().fraction(cell) == or_gate(a, b, c)
+    assert OrGate(antigens=(2, 0), synergy=1.5).fraction(cell) == or_gate(c, a, synergy=1.5)
+    assert OrGate(arms=(1.0, 0.5, 0.0)).fraction(cell) == or_gate(a, 0.5 * b, 0.0)
+    assert SumGate(arms=(0.5, 0.2, 1.0)).fraction(cell) == cocktail([0.5, 0.2, 1.0], cell)
+    assert AndGate(antigens=(0, 2)).fraction(cell) == and_gate(a, c)
+    assert SingleGate(antigen=1).fraction(cell) == b
+    assert AndNotGate(antigen=1).fraction(cell, veto=c) == and_not_gate(b, c)
+
+
+@given(parts, parts)
+def test_without_its_second_arm_a_gate_is_single(a, b):
+    cell = [a, b]
+    assert OrGate(arms=(1.0, 0.0)).fraction(cell) == SingleGate(antigen=0).fraction(cell)
+    assert AndNotGate().fraction(cell) == SingleGate(antigen=0).fraction(cell)
+    assert OrGate().fraction(cell) >= max(a, b)
+    assert AndGate().fraction(cell) <= min(a, b)
+    assert SumGate().fraction(cell) >= OrGate().fraction(cell) - 1e-15
+
+
+@pytest.mark.parametrize(
+    ("call", "shown"),
+    [
+        (lambda: OrGate(antigens=()), "antigens is"),
+        (lambda: OrGate(antigens=[0]), "antigens is"),
+        (lambda: OrGate(antigens=(0, 0)), "antigens is"),
+        (lambda: AndGate(antigens=(-1,)), "antigens is -1"),
+        (lambda: AndGate(antigens=("CD19",)), "antigens is 'CD19'"),
+        (lambda: OrGate(arms=(1.5,)), "arms is 1.5"),
+        (lambda: OrGate(arms=[1.0]), "arms is"),
+        (lambda: OrGate(arms=()), "arms is"),
+        (lambda: SumGate(arms=((1.0,),)), "arms is"),
+        (lambda: OrGate(synergy=0.5), "synergy is 0.5"),
+        (lambda: OrGate(synergy=None), "synergy is None"),
+        (lambda: SingleGate(antigen=1.5), "antigen is 1.5"),
+        (lambda: AndNotGate(antigen=None), "antigen is None"),
+        (lambda: SingleGate(antigen=2).fraction([1.0, 1.0]), "there are 2 targeted antigens"),
+        (lambda: OrGate(arms=(1.0,)).fraction([1.0, 1.0]), "arms has 1 entries"),
+    ],
+)
+def test_gates_that_cannot_be_built_are_refused(call, shown):
+    with pytest.raises(ParameterError, match=shown):
+        call()

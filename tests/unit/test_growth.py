@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.integrate import quad
 
+from car_relapse import growth
 from car_relapse.errors import ParameterError
 from car_relapse.growth import (
+    expected_surviving_lines,
     no_living_mutant,
     no_surviving_line,
     sample_mutants,
@@ -164,6 +166,65 @@ def test_no_lines_have_no_mass_at_all():
     assert sample_surviving_mass(0.0, 0.5, np.random.default_rng(1)).shape == (1,)
 
 
+@pytest.mark.parametrize("fixed", ["size", "time"])
+@pytest.mark.parametrize(
+    "law",
+    [
+        CloneLaw(death_ratio=0.5),
+        CloneLaw(relative_growth=1.3, detection=0.3),
+        CloneLaw(relative_growth=0.6, initial_fraction=0.01),
+    ],
+    ids=repr,
+)
+def test_young_clones_by_their_sum_have_the_law_of_all_clones_one_by_one(law, fixed, monkeypatch):
+    rng = np.random.default_rng(51)
+    each = sample_mutants(5e3, law, 600, rng, fixed=fixed)
+    monkeypatch.setattr(growth, "_MOST_CLONES", 1e5)
+    monkeypatch.setattr(growth, "_OLDEST_CLONES", 1e3)
+    split = sample_mutants(5e3, law, 600, rng, fixed=fixed)
+    assert stats.ks_2samp(each, split).pvalue > 1e-3
+
+
+def test_ten_million_events_have_the_limit_law_of_thousands():
+    # X/m - ln m tends to a stable law, so that it no longer depends on m.
+    rng = np.random.default_rng(52)
+    many = sample_mutants(1e7, CloneLaw(), 800, rng) / 1e7 - np.log(1e7)
+    fewer = sample_mutants(1e4, CloneLaw(), 800, rng) / 1e4 - np.log(1e4)
+    assert stats.ks_2samp(many, fewer).pvalue > 1e-3
+
+
+def test_a_population_that_starts_large_is_drawn_with_its_own_law():
+    law = CloneLaw(initial_fraction=0.2, death_ratio=0.3)
+    drawn = sample_mutants(2.0, law, 6000, np.random.default_rng(53))
+    p = mutant_probabilities(2.0, law, 6)
+    seen = np.array([(drawn == k).mean() for k in range(7)])
+    assert np.all(np.abs(seen - p) < 4 * np.sqrt(p * (1 - p) / 6000))
+
+
+@given(st.floats(1e-3, 0.9), st.floats(0.0, 0.9), st.floats(0.5, 2.0), st.floats(0.1, 1.0))
+def test_the_moments_of_young_clones_are_integrals_over_their_marks(cut, ratio, speed, detection):
+    law = CloneLaw(death_ratio=ratio, relative_growth=speed, detection=detection)
+    mean, square = growth._young_moments(law, cut)
+
+    def moments(y):
+        x = y**speed
+        stop, alive = x * (1 - ratio) / (1 - ratio * x), (1 - ratio) / (1 - ratio * x)
+        size, size_square = 1 / stop, (2 - stop) / stop**2  # of a living clone
+        seen_square = detection**2 * size_square + detection * (1 - detection) * size
+        return alive * detection * size, alive * seen_square
+
+    assert mean == pytest.approx(quad(lambda y: moments(y)[0], cut, 1)[0], rel=1e-8)
+    assert square == pytest.approx(quad(lambda y: moments(y)[1], cut, 1)[0], rel=1e-8)
+
+
+@given(sizes, losses)
+def test_surviving_lines_do_not_depend_on_turnover_and_give_the_probability_of_none(size, loss):
+    lines = float(expected_surviving_lines(size, loss))
+    assert float(no_surviving_line(size, loss)) == pytest.approx(np.exp(-lines), rel=1e-12)
+    # Events times survival: uN/s lines founded, of which s survive, for every s.
+    assert float(no_living_mutant(size, loss, 1.0)) == pytest.approx(np.exp(-lines), rel=1e-9)
+
+
 RNG = np.random.default_rng(1)
 NAN = float("nan")
 
@@ -183,12 +244,10 @@ NAN = float("nan")
         (lambda: sample_mutants(-1, CloneLaw(), 1, RNG), "events is -1", "give an expected"),
         (lambda: sample_mutants(1, CloneLaw(), 0, RNG), "n is 0", "give a number"),
         (lambda: sample_mutants(1, CloneLaw(), 1, RNG, fixed="t"), "fixed is 't'", "choose one"),
-        (
-            lambda: sample_mutants(1, CloneLaw(initial_fraction=0.1), 1, RNG),
-            "initial_fraction is 0.1",
-            "use luria_delbrueck",
-        ),
-        (lambda: sample_mutants(1e7, CloneLaw(), 3, RNG), r"3e\+07", "draw fewer"),
+        (lambda: sample_mutants(1e7, CloneLaw(), 10**5, RNG), r"2e\+09 clones", "draw fewer"),
+        (lambda: sample_mutants(1, None, 1, RNG), "law is None", "give a CloneLaw"),
+        (lambda: sample_mutants(1, CloneLaw(), 1, None), "rng is None", "default_rng"),
+        (lambda: sample_mutants(1, CloneLaw(), "many", RNG), "n is 'many'", "give a number"),
         (
             lambda: sample_mutants(1000, CloneLaw(relative_growth=9), 100, RNG),
             "a jackpot holds",

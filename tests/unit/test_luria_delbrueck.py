@@ -20,6 +20,7 @@ from car_relapse.luria_delbrueck import (
     CloneLaw,
     clone_probabilities,
     estimate_events,
+    estimate_interval,
     mutant_probabilities,
     mutant_quantile,
     mutant_tail,
@@ -233,6 +234,68 @@ def test_the_estimate_survives_a_start_far_from_it():
     assert around[1] == max(around)
 
 
+def test_the_interval_ends_where_the_likelihood_has_dropped():
+    law = CloneLaw(death_ratio=0.3)
+    counts = np.minimum(sample_mutants(2.0, law, 40, np.random.default_rng(11)), 500)
+
+    def log_likelihood(m):
+        return np.log(mutant_probabilities(m, law, int(counts.max()))[counts]).sum()
+
+    top = log_likelihood(estimate_events(counts, law))
+    for level in (0.5, 0.95):
+        low, high = estimate_interval(counts, law, level=level)
+        assert low < estimate_events(counts, law) < high
+        for end in (low, high):
+            assert 2 * (top - log_likelihood(end)) == pytest.approx(stats.chi2.ppf(level, 1))
+
+
+def test_the_interval_covers_the_truth_as_often_as_it_says():
+    law, rng = CloneLaw(), np.random.default_rng(12)
+    hits = 0
+    for _ in range(150):
+        counts = np.minimum(sample_mutants(1.5, law, 12, rng), 300)
+        low, high = estimate_interval(counts, law, level=0.8)
+        hits += low <= 1.5 <= high
+    assert abs(hits / 150 - 0.8) < 4 * np.sqrt(0.8 * 0.2 / 150)
+
+
+def test_counts_without_any_mutant_give_an_upper_bound_from_the_zero_class():
+    # P(all 0) = e^(-n m (1 - q0)): twice its log is the drop at the end.
+    law = CloneLaw(death_ratio=0.6)
+    low, high = estimate_interval([0, 0, 0, 0, 0], law)
+    alive = 1 - clone_probabilities(law, 0)[0]
+    assert low == 0.0
+    assert 2 * 5 * high * alive == pytest.approx(stats.chi2.ppf(0.95, 1))
+
+
+def test_tails_far_below_a_billionth_keep_their_digits():
+    # One event: the tail is that of a clone, 1/(k+1), but for events squared.
+    for fixed in ("size", "time"):
+        assert mutant_tail(1e-13, CloneLaw(), 999, fixed=fixed) == pytest.approx(1e-16, rel=1e-9)
+    # Slow mutants, many events: against the sum of the terms beyond, which falls as k^(-1/w).
+    law = CloneLaw(relative_growth=0.2)
+    p = mutant_probabilities(2.0, law, 6000)
+    beyond = p[401:].sum() + p[-1] * 6000 / 5
+    assert mutant_tail(2.0, law, 400) == pytest.approx(beyond, rel=1e-3)
+    assert mutant_tail(2.0, law, 400) < 1e-10
+
+
+def test_small_and_large_tails_meet():
+    law = CloneLaw(relative_growth=0.3)
+    tails = [mutant_tail(2.0, law, n) for n in (140, 150, 160, 170)]
+    assert tails[0] > luria_delbrueck._SMALL_TAIL > tails[-1]
+    ratios = np.divide(tails[1:], tails[:-1])
+    assert np.all(np.diff(ratios) > 0)
+    assert np.diff(ratios, 2)[0] == pytest.approx(0.0, abs=2e-3)
+
+
+def test_tails_that_are_too_long_to_sum_again_are_given_as_they_are(monkeypatch):
+    law = CloneLaw(relative_growth=0.2)
+    summed = mutant_tail(2.0, law, 400)
+    monkeypatch.setattr(luria_delbrueck, "_LONG", 100)
+    assert mutant_tail(2.0, law, 400) == pytest.approx(summed, abs=1e-14)
+
+
 @pytest.mark.parametrize(
     ("call", "shown", "remedy"),
     [
@@ -261,10 +324,13 @@ def test_the_estimate_survives_a_start_far_from_it():
         (lambda: mutant_quantile(1.0, 1, CloneLaw()), "probability is 1;", "below 1"),
         (lambda: mutant_quantile(-0.5, 1, CloneLaw()), "probability is -0.5", "below 1"),
         (lambda: estimate_events([], CloneLaw()), r"counts is \[\]", "correct it"),
-        (lambda: estimate_events([1, -1], CloneLaw()), r"counts is \[1, -1\]", "correct it"),
+        (lambda: estimate_events([1, -1], CloneLaw()), "counts is -1", "correct it"),
         (lambda: estimate_events([1, 0.5], CloneLaw()), r"counts is \[1, 0.5\]", "correct it"),
         (lambda: estimate_events([1, float("nan")], CloneLaw()), "counts is .*nan", "correct it"),
         (lambda: estimate_events([[1, 2]], CloneLaw()), "counts is", "correct it"),
+        (lambda: estimate_events(None, CloneLaw()), "counts is None", "correct it"),
+        (lambda: estimate_interval([1.5], CloneLaw()), r"counts is \[1.5\]", "correct it"),
+        (lambda: estimate_interval([1], CloneLaw(), level=1.0), "level is 1", "give a coverage"),
         (lambda: estimate_events([0, 0], CloneLaw()), "counts are all 0", "report an upper bound"),
     ],
 )

@@ -16,6 +16,7 @@ SMALL = Cohort(
     positive_lines=np.linspace(0.0, 0.7, 8),
     preexisting_lines=np.full(8, 0.1),
     acquired_lines=np.full(8, 0.2),
+    subgroup=np.zeros(8, dtype=np.int8),
 )
 
 
@@ -57,6 +58,7 @@ def nobody_in_remission() -> Cohort:
         positive_lines=np.ones(3),
         preexisting_lines=np.ones(3),
         acquired_lines=np.ones(3),
+        subgroup=np.zeros(3, dtype=np.int8),
     )
 
 

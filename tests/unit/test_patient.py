@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from car_relapse.antigens import Losses, Plasticity
+from car_relapse.densities import AntigenDensities
+from car_relapse.engagement import default_density, default_engagement
 from car_relapse.errors import ParameterError
+from car_relapse.gates import AndGate, SingleGate
 from car_relapse.parameters import default
 from car_relapse.patient import Leukaemia, typical_leukaemia, typical_patient
 
@@ -66,3 +72,52 @@ def test_bad_input_is_refused_with_value_and_remedy(call, shown, remedy):
 
 def test_the_smallest_allowed_burden_is_allowed():
     assert Leukaemia(birth_rate=0.1, death_rate=0.05, burden=20.0).burden == 20.0
+
+
+TWO = replace(typical_patient(), losses=Losses(per_antigen=(1e-9, 1e-9)))
+DIM = AntigenDensities(densities=(default_density(),), engagements=(default_engagement(),))
+
+
+def test_a_patient_is_hashable_with_all_that_can_be_said_of_one():
+    given = replace(TWO.therapy, gate=AndGate())
+    patient = replace(
+        TWO,
+        therapy=(given, TWO.therapy),
+        plasticity=Plasticity(fitness_cost=(0.1, 0.2)),
+        mixture=((0, 0.25), (3, 0.75)),
+    )
+    assert patient.products == (given, TWO.therapy)
+    assert len({patient, replace(patient)}) == 1
+    assert TWO.products == (TWO.therapy,)
+
+
+@pytest.mark.parametrize(
+    ("changes", "shown"),
+    [
+        ({"leukaemia": None}, "leukaemia is None; it must be a Leukaemia"),
+        ({"losses": (1e-9,)}, "losses is .*must be a Losses"),
+        ({"therapy": None}, "therapy is None; it must be a Therapy"),
+        ({"therapy": ()}, "at least one product"),
+        ({"plasticity": None}, "plasticity is None"),
+        ({"plasticity": Plasticity(stripping=(0.1,))}, "stripping has 1 entries and losses 2"),
+        ({"density": 0.8}, "density is 0.8; it must be a AntigenDensities"),
+        ({"density": DIM}, "density has 1 antigens and losses 2"),
+        ({"mixture": ((0, 0.5),)}, "add up to 0.5"),
+        ({"mixture": ((0, 0.5), (0, 0.5))}, "states must differ"),
+        ({"mixture": ((0, 0.5), (4, 0.5))}, "a state of mixture is 4"),
+        ({"mixture": ((0, 1.5), (1, -0.5))}, "a share of mixture is 1.5"),
+        ({"mixture": [(0, 1.0)]}, "it must be a tuple of pairs"),
+        ({"mixture": ()}, "it must be a tuple of pairs"),
+        ({"mixture": ((0,),)}, "it must be a tuple of pairs"),
+        ({"therapy": replace(TWO.therapy, gate=SingleGate(antigen=2))}, "counted from 0"),
+    ],
+)
+def test_a_patient_whose_parts_do_not_fit_is_refused(changes, shown):
+    with pytest.raises(ParameterError, match=shown):
+        replace(TWO, **changes)
+
+
+@pytest.mark.parametrize("wrong", [[1e9], None, True])
+def test_one_leukaemia_has_one_burden(wrong):
+    with pytest.raises(ParameterError, match="burden is"):
+        Leukaemia(birth_rate=0.2, death_rate=0.1, burden=wrong)

@@ -11,15 +11,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import cumulative_trapezoid, trapezoid
 
-from car_relapse import survival
-from car_relapse.antigens import Losses
+from car_relapse import lines, schedule, survival
+from car_relapse.antigens import Losses, Plasticity
 from car_relapse.branching import constant_rate_law
+from car_relapse.celltypes import FULL_LOSS, density_groups
+from car_relapse.densities import AntigenDensities
+from car_relapse.engagement import default_density, default_engagement
 from car_relapse.errors import ParameterError
 from car_relapse.exposure import SteinExposure, stein_typical
+from car_relapse.gates import AndGate, OrGate, SingleGate
 from car_relapse.killing import Killing, default_killing
 from car_relapse.patient import Leukaemia, Patient, typical_patient
+from car_relapse.patient_lines import line_fates, patient_lines
+from car_relapse.schedule import killing_schedule
 from car_relapse.survival import antigen_positive_probability, relapse_probabilities
-from car_relapse.therapy import Therapy
+from car_relapse.therapy import Therapy, cocktail
 
 
 def with_losses(patient: Patient, *per_antigen: float, common_mode: float = 0.0) -> Patient:
@@ -221,27 +227,31 @@ def test_every_route_holds_a_number_of_lines_however_weak_the_therapy(kill):
     assert fate.preexisting_lines == pytest.approx(strong.preexisting_lines, rel=1e-7)
 
 
+def fates(patient: Patient):
+    """Return P(a targeted cell survives), and h of the escaped ones, for a cell of each type."""
+    lines = patient_lines(patient)
+    late = np.array(lines.classes) >= FULL_LOSS
+    positive = lines.fates[~late].sum(axis=0)[:, 0]
+    negative = lines.fates[late].sum(axis=0)[:, 0]
+    return positive, -np.log1p(-negative / (1 - positive))
+
+
 def test_an_antigen_that_is_lost_already_leaves_the_other_one_alone():
-    dual = survival._Nested(step_patient(Losses(per_antigen=(1e-3, 0.9), common_mode=1e-4)))
-    single = survival._Nested(step_patient(Losses(per_antigen=(1e-3,), common_mode=1e-4)))
-    two = dual.through_therapy(120.0, (12.0,))
-    one = single.through_therapy(120.0, (12.0,))
-    # State 2 has lost the second antigen: log p and h of it are those of one antigen.
-    assert two[2] == pytest.approx(one[0], rel=1e-8)
-    assert two[3 + 2] == pytest.approx(one[1], rel=1e-7)
+    two = fates(step_patient(Losses(per_antigen=(1e-3, 0.9), common_mode=1e-4)))
+    one = fates(step_patient(Losses(per_antigen=(1e-3,), common_mode=1e-4)))
+    # State 2 has lost the second antigen: p and h of it are those of one antigen.
+    assert two[0][2] == pytest.approx(one[0][0], rel=1e-8)
+    assert two[1][2] == pytest.approx(one[1][0], rel=1e-8)
 
 
 def test_a_second_antigen_lost_at_almost_every_division_protects_like_none():
     u = 1e-6
-    useless = survival._Nested(step_patient(Losses(per_antigen=(u, 1 - u))))
-    single = survival._Nested(step_patient(Losses(per_antigen=(u,))))
-    two, one = (nested.through_therapy(120.0, (12.0,)) for nested in (useless, single))
-    assert two[0] == pytest.approx(one[0], rel=1e-4)
+    two = fates(step_patient(Losses(per_antigen=(u, 1 - u))))
+    one = fates(step_patient(Losses(per_antigen=(u,))))
+    assert two[0][0] == pytest.approx(one[0][0], rel=1e-4)
     # All that is missing are the losses at divisions of the founder itself, as it still has both.
-    assert 0.4 * one[1] < two[3] < one[1]
-    assert two[3] > 1000 * survival._Nested(
-        step_patient(Losses(per_antigen=(u, u)))
-    ).through_therapy(120.0, (12.0,))[3]  # fmt: skip
+    assert 0.4 * one[1][0] < two[1][0] < one[1][0]
+    assert two[1][0] > 1000 * fates(step_patient(Losses(per_antigen=(u, u))))[1][0]
 
 
 @pytest.mark.parametrize(
@@ -294,7 +304,7 @@ def test_rare_relapse_keeps_its_digits():
     assert fate.preexisting == pytest.approx(1e-15, rel=1e-12)
 
 
-def test_a_slowly_fading_memory_only_delays_the_horizon():
+def test_a_slowly_fading_memory_only_delays_the_horizon(monkeypatch):
     # Doubling the horizon must not matter: the fate is settled.
     lasting = SteinExposure(
         fold=3900.0, peak_day=9.3, peak_level=24000.0, contraction_rate=0.16,
@@ -303,11 +313,13 @@ def test_a_slowly_fading_memory_only_delays_the_horizon():
     patient = replace(
         typical_patient(), therapy=Therapy(exposure=lasting, killing=default_killing())
     )
-    nested = survival._Nested(patient)
-    horizon = survival._horizon(patient)
-    near, far = (nested.through_therapy(h, lasting.kinks) for h in (horizon, 1.5 * horizon))
-    assert near[0] == pytest.approx(far[0], rel=1e-9)
-    assert near[1] == pytest.approx(far[1], rel=1e-7)
+    _, types = density_groups(patient)
+    near = killing_schedule(patient.products, types)
+    fate = line_fates(types, near)
+    monkeypatch.setattr(schedule, "horizon", lambda *_: 1.5 * near.edges[-1])
+    far = killing_schedule(patient.products, types)
+    assert far.edges[-1] == 1.5 * near.edges[-1]
+    assert fate == pytest.approx(line_fates(types, far), rel=1e-9)
 
 
 @given(st.floats(1.0, 1e12), st.floats(1e-12, 40.0))
@@ -363,10 +375,175 @@ def test_killing_far_beyond_any_measured_still_gives_probabilities(rate):
 
 
 def test_equations_that_cannot_be_solved_are_an_error_and_never_nan(monkeypatch):
-    class Failed:
-        success = False
-        y = np.array([[np.nan]])
-
-    monkeypatch.setattr(survival, "solve_ivp", lambda *_, **__: Failed())
-    with pytest.raises(ParameterError, match=r"could not be solved.*check them"):
+    monkeypatch.setattr(lines, "_MOST_STEPS", 0)
+    with pytest.raises(ParameterError, match=r"did not converge.*check them"):
         relapse_probabilities(typical_patient())
+    hiding = replace(
+        typical_patient(), plasticity=Plasticity(switch_off=(1e-3,), switch_on=(1e-2,))
+    )
+    with pytest.raises(ParameterError, match=r"switching did not converge.*lower them"):
+        relapse_probabilities(hiding)
+
+
+def test_classes_add_up_to_cure_and_to_everyone():
+    patient = with_losses(typical_patient(1e9), 1e-6, 3e-7, common_mode=1e-10)
+    fate = relapse_probabilities(patient)
+    assert -np.log(fate.cure) == pytest.approx(sum(fate.class_lines), rel=1e-12)
+    assert fate.cure + sum(fate.least_lost(kind) for kind in range(4)) == pytest.approx(1.0)
+    assert fate.positive_lines == pytest.approx(sum(fate.class_lines[:2]), rel=1e-12)
+    assert fate.negative_lines - fate.shared_lines == pytest.approx(
+        sum(fate.class_lines[2:]), rel=1e-9
+    )
+    for whole, before, after in zip(
+        fate.class_lines, fate.preexisting_class_lines, fate.acquired_class_lines, strict=True
+    ):
+        assert whole == pytest.approx(before + after, rel=1e-12)
+    with pytest.raises(ParameterError, match="relapse_class is 4"):
+        fate.least_lost(4)
+
+
+@settings(max_examples=10, deadline=None, derandomize=True)
+@given(st.floats(1e-9, 1e-6), st.floats(1e-9, 1e-6), st.floats(0.0, 1e-8))
+def test_under_an_and_gate_any_loss_is_an_escape(u, v, c):
+    patient = with_losses(typical_patient(1e9), u, v, common_mode=c)
+    both = replace(patient, therapy=replace(patient.therapy, gate=AndGate()))
+    fate = relapse_probabilities(both)
+    # Unkilled lines survive with probability s whatever else they lose.
+    assert sum(fate.preexisting_class_lines) == pytest.approx(1e9 * (u + v + c), rel=1e-7)
+    # To therapy it is one antigen that is lost at the sum of the rates.
+    single = relapse_probabilities(with_losses(typical_patient(1e9), u + v + c))
+    assert fate.cure == pytest.approx(single.cure, rel=1e-7)
+    assert fate.class_lines[0] == pytest.approx(single.class_lines[0], rel=1e-9)
+
+
+def test_an_arm_without_force_leaves_one_antigen_alone():
+    patient = with_losses(typical_patient(1e9), 1e-6, 1e-4)
+    weak = replace(patient, therapy=replace(patient.therapy, gate=OrGate(arms=(1.0, 0.0))))
+    alone = replace(patient, therapy=replace(patient.therapy, gate=SingleGate(antigen=0)))
+    assert relapse_probabilities(weak).class_lines == pytest.approx(
+        relapse_probabilities(alone).class_lines, rel=1e-12
+    )
+
+
+def test_two_halves_of_a_product_are_the_product():
+    patient = with_losses(typical_patient(1e9), 1e-6, common_mode=1e-9)
+    killing = patient.therapy.killing
+    half = replace(patient.therapy, killing=replace(killing, maximal_rate=killing.maximal_rate / 2))
+    together = relapse_probabilities(replace(patient, therapy=cocktail(half, half)))
+    assert together.class_lines == pytest.approx(
+        relapse_probabilities(patient).class_lines, rel=1e-9
+    )
+
+
+@settings(max_examples=10, deadline=None, derandomize=True)
+@given(st.floats(0.0, 0.35), st.floats(1e-9, 1e-4))
+def test_costly_losses_found_lines_that_survive_less_often(cost, u):
+    patient = replace(
+        step_patient(Losses(per_antigen=(u,))), plasticity=Plasticity(fitness_cost=(cost,))
+    )
+    # N u b/lambda founders, of which 1 - d/b' survive.
+    survival = max(1 - 0.2 / (0.6 * (1 - cost)), 0)
+    wanted = 1e6 * u * 0.6 / 0.4 * survival
+    assert relapse_probabilities(patient).preexisting_lines == pytest.approx(wanted, rel=1e-9)
+
+
+def test_a_mixture_is_the_sum_of_its_parts():
+    shares = ((0, 0.7), (1, 0.2), (2, 0.1))
+    patient = step_patient(Losses(per_antigen=(1e-4, 1e-5), common_mode=1e-7), burden=1e8)
+    mixed = relapse_probabilities(replace(patient, mixture=shares))
+    total = np.zeros(4)
+    for state, share in shares:
+        part = replace(with_burden(patient, 1e8), mixture=((state, 1.0),))
+        total += share * np.array(relapse_probabilities(part).class_lines)
+    assert mixed.class_lines == pytest.approx(total, rel=1e-9)
+    # A part that has lost one antigen is a leukaemia with the other one alone.
+    lost = relapse_probabilities(replace(patient, mixture=((1, 1.0),)))
+    alone = relapse_probabilities(
+        step_patient(Losses(per_antigen=(1e-5,), common_mode=1e-7), burden=1e8)
+    )
+    assert lost.class_lines[1] == pytest.approx(alone.class_lines[0], rel=1e-9)
+    assert sum(lost.class_lines[2:]) == pytest.approx(sum(alone.class_lines[2:]), rel=1e-9)
+
+
+def test_density_groups_are_leukaemias_side_by_side():
+    spread = AntigenDensities(
+        densities=(default_density(),) * 2, engagements=(default_engagement(),) * 2, bins=5,
+        correlation=((1.0, 0.5), (0.5, 1.0)),
+    )  # fmt: skip
+    patient = step_patient(Losses(per_antigen=(1e-4, 1e-5), common_mode=1e-7))
+    whole = relapse_probabilities(replace(patient, density=spread)).class_lines
+    groups = spread.groups()
+    total = np.zeros(4)
+    for weight, arms in zip(groups.weight, groups.killing, strict=True):
+        gate = OrGate(arms=tuple(arms.tolist()))
+        one = replace(patient, therapy=replace(patient.therapy, gate=gate))
+        total += weight * np.array(relapse_probabilities(one).class_lines)
+    assert whole == pytest.approx(total, rel=1e-9)
+
+
+def test_densities_without_spread_only_scale_the_killing():
+    alike = replace(default_density(), log_sd=0.0)
+    spread = AntigenDensities(densities=(alike,), engagements=(default_engagement(),))
+    fraction = float(default_engagement().killing.at(alike.median))
+    patient = with_losses(typical_patient(1e9), 1e-9)
+    weaker = with_killing(patient, patient.therapy.killing.maximal_rate * fraction)
+    assert relapse_probabilities(replace(patient, density=spread)).class_lines == pytest.approx(
+        relapse_probabilities(weaker).class_lines, rel=1e-8
+    )
+
+
+def test_switching_lets_positive_lines_hide_and_slow_switching_changes_nothing():
+    patient = with_losses(typical_patient(1e9), 1e-10)
+    hiding = [
+        relapse_probabilities(
+            replace(patient, plasticity=Plasticity(switch_off=(off,), switch_on=(1e-2,)))
+        )
+        for off in (0.0, 1e-14, 1e-4)
+    ]
+    assert hiding[1].class_lines == pytest.approx(hiding[0].class_lines, rel=1e-3)
+    assert hiding[2].positive_lines > 100 * hiding[0].positive_lines
+
+
+@settings(max_examples=10, deadline=None, derandomize=True)
+@given(st.floats(0.05, 20.0))
+def test_only_rates_times_days_count(speed):
+    flexible = Plasticity(switch_off=(1e-3 * speed, 0.0), switch_on=(0.05 * speed, 0.0),
+                          stripping=(0.01, 0.0))  # fmt: skip
+    slow, fast = (
+        relapse_probabilities(
+            replace(
+                step_patient(
+                    Losses(per_antigen=(1e-4, 1e-3), common_mode=1e-6), birth=0.6 * q,
+                    death=0.2 * q, kill=0.9 * q, days=12 / q,
+                ),
+                plasticity=p,
+            )
+        )
+        for q, p in (
+            (1.0, Plasticity(switch_off=(1e-3, 0.0), switch_on=(0.05, 0.0), stripping=(0.01, 0.0))),
+            (speed, flexible),
+        )
+    )  # fmt: skip
+    assert fast.class_lines == pytest.approx(slow.class_lines, rel=1e-8)
+
+
+@settings(max_examples=15, deadline=None, derandomize=True)
+@given(
+    st.sampled_from([1e-12, 1e-6, 1.0, 1e3]), st.sampled_from([0.0, 0.5, 1 - 1e-6]),
+    st.sampled_from([1e-12, 1.0, 1e3]), st.sampled_from([1e8, 1e13]), st.integers(1, 6),
+    st.sampled_from([1e-15, 1e-6, 0.1]), st.sampled_from([1e-3, 30.0, 36_500.0]),
+)  # fmt: skip
+def test_extreme_patients_have_probabilities_or_an_error(birth, part, kill, size, k, u, days):
+    patient = step_patient(
+        Losses(per_antigen=(u,) * k, common_mode=u / 10), burden=size, birth=birth,
+        death=part * birth, kill=kill, days=days,
+    )  # fmt: skip
+    try:
+        fate = relapse_probabilities(patient)
+    except ParameterError:
+        return
+    assert all(np.isfinite(fate.class_lines))
+    assert min(fate.class_lines) >= 0
+    chances = [fate.cure, *(fate.least_lost(kind) for kind in range(4))]
+    assert all(0 <= chance <= 1 for chance in chances)
+    assert sum(chances) == pytest.approx(1.0)

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from car_relapse.errors import ParameterError
 from car_relapse.exposure import stein_population, stein_typical
+from car_relapse.gates import OrGate, SingleGate
 from car_relapse.killing import Killing, default_killing
 from car_relapse.parameters import default
-from car_relapse.therapy import Therapy
+from car_relapse.therapy import Therapy, bicistronic, cocktail, products, sequential, tandem
 
 killings = st.builds(
     Killing, maximal_rate=st.floats(0.01, 10.0), half_level=st.floats(1.0, 1e6)
@@ -79,3 +80,51 @@ def test_a_therapy_is_one_patients():
     many = stein_population().sample(3, np.random.default_rng(1))
     with pytest.raises(ParameterError, match=r"3 curves.*cohort"):
         Therapy(exposure=many, killing=default_killing())
+
+
+ONE = Therapy(exposure=stein_typical(), killing=default_killing())
+
+
+def test_killing_laws_of_many_patients_are_no_therapy():
+    many = Killing(maximal_rate=np.array([1.0, 2.0]), half_level=3000.0)
+    with pytest.raises(ParameterError, match=r"killing holds 2 laws.*cohort"):
+        Therapy(exposure=stein_typical(), killing=many)
+
+
+@given(st.floats(0.1, 400.0), st.floats(0.0, 500.0))
+def test_a_product_given_later_is_the_same_curve_later_and_nothing_before(first, day):
+    (later,) = sequential([ONE], [first])
+    wanted = float(ONE.killing_rate(day - first)) if day >= first else 0.0
+    assert float(later.killing_rate(day)) == pytest.approx(wanted, abs=1e-15)
+    assert later.last_day_above(0.1) == pytest.approx(first + ONE.last_day_above(0.1))
+    assert later.last_day_above(50.0) == 0.0
+    assert later.kinks == (first, *(first + k for k in ONE.exposure.kinks))
+
+
+def test_helpers_build_what_their_names_say():
+    assert tandem(ONE.exposure, ONE.killing, synergy=1.5).gate == OrGate(synergy=1.5)
+    assert bicistronic(ONE.exposure, ONE.killing, arms=(1.0, 0.4)).gate == OrGate(arms=(1.0, 0.4))
+    assert cocktail(ONE, ONE) == (ONE, ONE)
+    assert products(ONE) == (ONE,)
+    assert ONE.gate == OrGate()
+    assert hash(Therapy(exposure=ONE.exposure, killing=ONE.killing, gate=SingleGate(antigen=0)))
+
+
+@pytest.mark.parametrize(
+    ("call", "shown"),
+    [
+        (lambda: sequential([ONE, ONE], [0.0]), "first_days has 1 entries and there are 2"),
+        (lambda: sequential([ONE], [-1.0]), "first_day is -1"),
+        (lambda: products(()), "therapy is .*at least one product"),
+        (lambda: products((ONE, 3)), "therapy is 3; it must be a Therapy"),
+        (lambda: products(None), "therapy is None"),
+        (lambda: Therapy(exposure=ONE.exposure, killing=ONE.killing, gate="OR"), "gate is 'OR'"),
+        (
+            lambda: Therapy(exposure=ONE.exposure, killing=ONE.killing, first_day=float("nan")),
+            "first_day is nan",
+        ),
+    ],
+)
+def test_products_that_cannot_be_given_are_refused(call, shown):
+    with pytest.raises(ParameterError, match=shown):
+        call()

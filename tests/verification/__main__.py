@@ -1,26 +1,48 @@
 """Report, row by row, how the package compares with a table of reference values.
 
-    python -m tests.verification FILE.csv
+    python -m tests.verification FILE.csv [--json OUT.json]
+
+With ``--json``, everything known about each row is also written to a file: its id, model,
+quantity, published and computed value, the error reached and the tolerance, the verdict, and the
+functions of the package that the row went through.
 
 Exits 1 when a row fails or none passes, 2 when the table cannot be read.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 
-from .runner import read, verify_all
+from .runner import Row, read, verify_all
+
+
+def write_json(rows: Iterable[Row], path: Path) -> None:
+    """Write the rows for other programs to read."""
+    path.write_text(
+        json.dumps([asdict(row) for row in rows], indent=1, ensure_ascii=False) + "\n",
+        encoding="utf-8",
+    )
 
 
 def main(arguments: list[str]) -> int:
     """Print one line per row and a summary."""
-    if len(arguments) != 1:
-        print(__doc__.strip())
-        return 2
+    match arguments:
+        case [table]:
+            out = None
+        case [table, "--json", written]:
+            out = Path(written)
+        case _:
+            print(__doc__.strip())
+            return 2
     try:
-        rows = verify_all(read(Path(arguments[0])))
+        rows = verify_all(read(Path(table)))
+        if out is not None:
+            write_json(rows, out)
     except (OSError, ValueError) as error:
         print(error)
         return 2

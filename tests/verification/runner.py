@@ -1,10 +1,20 @@
 """Compute the rows of a table of reference values through the package's public functions.
 
 The table is a CSV with the columns id, model, inputs (JSON), quantity, published_value,
-tolerance, source, seen. A tolerance is ``rel x``, ``abs x`` or ``exact``; where it is in words,
-`RANGES` may state the interval that the words give. A row whose model or quantity no entry of
-`ROUTES` knows, or whose words no entry of `RANGES` reads, is reported as not covered, never as
-passed.
+tolerance, source, seen. A tolerance is one of
+
+- ``rel x`` or ``abs x``: the relative or absolute error is at most x;
+- ``exact``: the numbers are equal, up to the rounding of a change of units;
+- ``as stated``: the same; the route has also found what else the row states in words, such as a
+  range;
+- ``order``: the same order of magnitude, which is a factor of at most the root of ten.
+
+For other words `RANGES` may state the interval that they give. A row whose model or quantity no
+entry of `ROUTES` knows, or whose words no entry of `RANGES` reads, is reported as not covered,
+never as passed.
+
+A number below the smallest float, such as 1e-4343, can only be compared by its logarithm: its
+route returns a `Log`.
 """
 
 from __future__ import annotations
@@ -13,9 +23,11 @@ import csv
 import json
 import math
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
+from types import CodeType, FunctionType, ModuleType
 from typing import Any, Literal
 
 import numpy as np
@@ -42,7 +54,8 @@ from car_relapse.patient import Leukaemia, Patient
 from car_relapse.survival import relapse_probabilities
 from car_relapse.therapy import Therapy
 
-from . import routes_layers, routes_published
+from . import routes_data, routes_growth, routes_layers, routes_published
+from .values import Log
 
 COLUMNS = ["id", "model", "inputs", "quantity", "published_value", "tolerance", "source", "seen"]
 
@@ -71,10 +84,19 @@ class Row:
 
     id: str
     model: str
+    quantity: str
     published: str
+    tolerance: str
     computed: float | None
+    error: float | None
+    """Error reached, in the measure of the tolerance: relative, absolute, or, for an order of
+    magnitude, the decimal logarithm of the ratio. None where the tolerance is a range."""
+    allowed: float | None
+    """Largest error allowed, in the same measure."""
     verdict: Verdict
     remark: str
+    how: tuple[str, ...]
+    """Functions and classes of the package that the row went through."""
 
 
 def _law(x: Inputs) -> LineLaw:
@@ -211,6 +233,8 @@ ROUTES: list[tuple[str, str, Route]] = [
     ),
     ("composed", "log10 mean sensitive cells", _cells_at_nadir),
     ("composed", "P(no antigen-NEGATIVE", _no_escape),
+    *routes_data.ROUTES,
+    *routes_growth.ROUTES,
     *routes_layers.ROUTES,
     *routes_published.ROUTES,
 ]
@@ -228,35 +252,88 @@ def _route(model: str, quantity: str) -> Route | None:
     return None
 
 
-def _close(computed: float, published: float, tolerance: str) -> bool | None:
-    """Return whether the two agree; None when the tolerance is in words."""
-    if tolerance == "exact":
-        return computed == published
+# A change of units may cost the last digits.
+_ROUNDING = 1e-12
+
+
+def _error(computed: float, published: float, tolerance: str) -> tuple[float, float] | None:
+    """Return the error in the measure of the tolerance, and the largest one allowed.
+
+    None when the tolerance is in other words.
+    """
+    if tolerance in ("exact", "as stated"):
+        return abs(computed - published), _ROUNDING * abs(published)
+    if tolerance == "order":
+        ratio = computed / published
+        return (abs(math.log10(ratio)) if ratio > 0 else math.inf), 0.5
     match = re.fullmatch(r"(rel|abs) ([\d.eE+-]+)", tolerance)
     if match is None:
         return None
-    allowed = float(match[2]) * (abs(published) if match[1] == "rel" else 1.0)
-    return abs(computed - published) <= allowed
+    error = abs(computed - published)
+    if match[1] == "abs" or error == 0:
+        return error, float(match[2])
+    return (error / abs(published) if published else math.inf), float(match[2])
+
+
+def _named(code: CodeType, scope: dict[str, Any], seen: set[CodeType]) -> Iterator[str]:
+    """Yield the public objects of the package that a function reaches through its own helpers."""
+    seen.add(code)
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _named(constant, scope, seen)
+    for name in code.co_names:
+        thing = scope.get(name)
+        if isinstance(thing, ModuleType) and thing.__name__.startswith("car_relapse."):
+            yield from (f"{thing.__name__}.{n}" for n in code.co_names if n in thing.__all__)
+        elif str(getattr(thing, "__module__", "")).startswith("car_relapse.") and callable(thing):
+            yield f"{thing.__module__}.{getattr(thing, '__qualname__', name)}"
+        elif isinstance(thing, FunctionType) and thing.__code__ not in seen:
+            yield from _named(thing.__code__, thing.__globals__, seen)
+
+
+def functions_of(route: Route) -> tuple[str, ...]:
+    """Return the functions and classes of the package that a route goes through, by name."""
+    held = [cell.cell_contents for cell in route.__closure__ or ()]
+    inner = [f for f in held if isinstance(f, FunctionType) and f.__module__ == route.__module__]
+    found = {name for f in (route, *inner) for name in _named(f.__code__, f.__globals__, set())}
+    found |= {
+        f"{f.__module__}.{f.__qualname__}"
+        for f in held
+        if callable(f) and str(getattr(f, "__module__", "")).startswith("car_relapse.")
+    }
+    return tuple(sorted(name.removeprefix("car_relapse.") for name in found))
 
 
 def verify(raw: dict[str, str]) -> Row:
     """Compute one row and judge it."""
+    route = _route(raw["model"], raw["quantity"])
 
-    def row(verdict: Verdict, computed: float | None = None, remark: str = "") -> Row:
+    def row(
+        verdict: Verdict,
+        computed: float | None = None,
+        remark: str = "",
+        error: float | None = None,
+        allowed: float | None = None,
+    ) -> Row:
         return Row(
             id=raw["id"],
             model=raw["model"],
+            quantity=raw["quantity"],
             published=raw["published_value"],
+            tolerance=raw["tolerance"],
             computed=computed,
+            error=error,
+            allowed=allowed,
             verdict=verdict,
             remark=remark,
+            how=functions_of(route) if route else (),
         )
 
-    route = _route(raw["model"], raw["quantity"])
     if route is None:
         return row("not-covered", remark=f"no route for {raw['model']}: {raw['quantity']}")
     try:
-        computed = float(np.asarray(route(json.loads(raw["inputs"]), raw["quantity"])))
+        answer = route(json.loads(raw["inputs"]), raw["quantity"])
+        computed = float(np.asarray(answer))
     except (LookupError, TypeError, ValueError) as problem:
         # One row that cannot be read, or that the package refuses, must not hide the others.
         return row("not-covered", remark=f"not understood: {type(problem).__name__}: {problem}")
@@ -264,13 +341,21 @@ def verify(raw: dict[str, str]) -> Row:
     if words and raw["tolerance"] == words:
         return row("pass" if low < computed < high else "fail", computed, f"{low:g} to {high:g}")
     try:
-        published = float(raw["published_value"])
-    except ValueError:
+        printed = Decimal(raw["published_value"])
+    except InvalidOperation:
         return row("not-covered", computed, "the published value is in words")
-    agrees = _close(computed, published, raw["tolerance"])
-    if agrees is None:
+    tolerance, published, remark = raw["tolerance"], float(printed), raw["tolerance"]
+    if isinstance(answer, Log):
+        # An absolute error of the logarithm is a relative one of the number.
+        tolerance, published = tolerance.replace("rel ", "abs "), float(printed.ln())
+        remark += ", by the natural logarithm"
+    elif published == 0 and printed != 0:
+        return row("not-covered", computed, "below the smallest float; the route must return a Log")
+    judged = _error(computed, published, tolerance)
+    if judged is None:
         return row("not-covered", computed, f"tolerance {raw['tolerance']!r} is in words")
-    return row("pass" if agrees else "fail", computed, raw["tolerance"])
+    error, allowed = judged
+    return row("pass" if error <= allowed else "fail", computed, remark, error, allowed)
 
 
 def read(path: Path) -> list[dict[str, str]]:

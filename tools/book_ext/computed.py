@@ -1,4 +1,6 @@
-"""Numbers and figures that the pages take from figures/*.json instead of from a typist.
+"""Numbers and figures that the pages take from a JSON file instead of from a typist.
+
+The files lie in figures/, or, for what is computed when the site is built, in _build/verification/.
 
 - role ``{num}`slug.key` ``: the printed form of one number of one figure;
 - directive ``{computed-figure} slug``: the picture, with its generated caption and alt text and
@@ -21,17 +23,23 @@ from sphinx.application import Sphinx
 from sphinx.directives.patches import Figure
 from sphinx.util.docutils import SphinxRole
 
-FOLDER = "figures"
+FOLDERS = ("figures", "_build/verification")
+
+
+def folder_of(root: Path, slug: str) -> str:
+    """Return the folder that holds a figure; raise KeyError with a remedy when none does."""
+    for folder in FOLDERS:
+        if (root / folder / f"{slug}.json").is_file():
+            return folder
+    known = ", ".join(sorted(p.stem for f in FOLDERS for p in (root / f).glob("*.json")))
+    raise KeyError(
+        f"no computed figure is called {slug!r}; there are {known}; see tools/make_figures.py"
+    )
 
 
 def read_sidecar(root: Path, slug: str) -> dict[str, Any]:
     """Return the sidecar of one figure; raise KeyError with a remedy when there is none."""
-    path = root / FOLDER / f"{slug}.json"
-    if not path.is_file():
-        known = ", ".join(sorted(p.stem for p in (root / FOLDER).glob("*.json")))
-        raise KeyError(
-            f"no computed figure is called {slug!r}; there are {known}; see tools/make_figures.py"
-        )
+    path = root / folder_of(root, slug) / f"{slug}.json"
     content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return content
 
@@ -50,12 +58,12 @@ class NumberRole(SphinxRole):
     """Insert a computed number and make the page depend on its sidecar."""
 
     def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
-        slug = self.text.partition(".")[0]
-        self.env.note_dependency(str(Path(self.env.srcdir) / FOLDER / f"{slug}.json"))
+        slug, root = self.text.partition(".")[0], Path(self.env.srcdir)
         try:
-            text = read_number(Path(self.env.srcdir), self.text)
+            text = read_number(root, self.text)
         except KeyError as error:
             return [], [self.inliner.reporter.error(error.args[0], line=self.lineno)]
+        self.env.note_dependency(str(root / folder_of(root, slug) / f"{slug}.json"))
         return [nodes.inline(text, text, classes=["computed-number"])], []
 
 
@@ -69,24 +77,24 @@ class ComputedFigure(Figure):
         slug = self.arguments[0]
         env = self.state.document.settings.env
         root = Path(env.srcdir)
-        env.note_dependency(str(root / FOLDER / f"{slug}.json"))
         try:
-            sidecar = read_sidecar(root, slug)
+            folder, sidecar = folder_of(root, slug), read_sidecar(root, slug)
         except KeyError as error:
             raise self.error(error.args[0]) from None
-        self.arguments[0] = f"/{FOLDER}/{slug}.svg"
+        env.note_dependency(str(root / folder / f"{slug}.json"))
+        self.arguments[0] = f"/{folder}/{slug}.svg"
         self.options |= {"alt": sidecar["alt"], "width": "100%", "figclass": ["computed-figure"]}
-        self.content = StringList([sidecar["caption"]], source=f"{FOLDER}/{slug}.json")
+        self.content = StringList([sidecar["caption"]], source=f"{folder}/{slug}.json")
         found = super().run()
         figure = next((node for node in found if isinstance(node, nodes.figure)), None)
         if figure is not None:
-            figure += _data_link(slug)
+            figure += _data_link(folder, slug)
         return found
 
 
-def _data_link(slug: str) -> nodes.legend:
+def _data_link(folder: str, slug: str) -> nodes.legend:
     link = addnodes.download_reference(
-        "", "", reftarget=f"/{FOLDER}/{slug}.csv", refdoc="", refexplicit=True
+        "", "", reftarget=f"/{folder}/{slug}.csv", refdoc="", refexplicit=True
     )
     link += nodes.Text(f"Data of this figure ({slug}.csv)")
     return nodes.legend("", nodes.paragraph("", "", link))

@@ -100,7 +100,7 @@ def escape_timing(patient: Patient | None = None) -> Drawing:
         With one targeted antigen and a Stein curve; the typical patient by default.
     """
     who = typical_patient() if patient is None else patient
-    leukaemia, curve = who.leukaemia, who.therapy.exposure
+    leukaemia, curve = who.leukaemia, who.products[0].exposure
     if not isinstance(curve, SteinExposure):
         raise TypeError(f"exposure is {type(curve).__name__}; this figure draws Stein curves only")
     loss = who.losses.total
@@ -111,7 +111,7 @@ def escape_timing(patient: Patient | None = None) -> Drawing:
             for name in SteinExposure.__dataclass_fields__
         }
     )
-    history = line_history(leukaemia, loss, who.therapy.killing, one)
+    history = line_history(leukaemia, loss, who.products[0].killing, one)
     after = history.rule.node.reshape(-1)
     keep = after <= 60.0
     founding = leukaemia.birth_rate * loss * leukaemia.survival * leukaemia.burden

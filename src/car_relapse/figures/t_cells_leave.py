@@ -33,7 +33,7 @@ _COLOURS = (POSITIVE, NEGATIVE, INK)
 
 def _with_memory(patient: Patient, half_life: float) -> Patient:
     curve = replace(stein_typical(), memory_rate=np.log(2) / half_life)
-    return replace(patient, therapy=replace(patient.therapy, exposure=curve))
+    return replace(patient, therapy=replace(patient.products[0], exposure=curve))
 
 
 def two_patients(*, burden: float = 1e7, short: float = 30.0, long: float = 700.0) -> Drawing:
@@ -102,7 +102,7 @@ def log_hazards(half_lives: NDArray[np.float64]) -> NDArray[np.float64]:
         memory_rate=np.log(2) / half_lives,
     )
     loss = patient.losses.total
-    return line_history(patient.leukaemia, loss, patient.therapy.killing, curves).log_r
+    return line_history(patient.leukaemia, loss, patient.products[0].killing, curves).log_r
 
 
 def persistence_map(burdens: tuple[float, float, float] = (1e7, 1e8, 1e9)) -> Drawing:

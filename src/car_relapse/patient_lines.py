@@ -1,0 +1,160 @@
+"""The fates of single cells of one patient, from the patient's record."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from car_relapse.celltypes import CellTypes, density_groups
+from car_relapse.errors import ParameterError
+from car_relapse.exponents import LinesAtInfusion, chunks
+from car_relapse.line_rates import LineRates
+from car_relapse.lines import settled, solve_lines
+from car_relapse.patient import Patient
+from car_relapse.schedule import Schedule, killing_schedule
+
+__all__ = ["line_fates", "path_fates", "patient_lines"]
+
+_Array = NDArray[np.float64]
+
+
+def _flux(types: CellTypes, kill: _Array, group: slice) -> _Array | None:
+    """Return switching rates at the nodes, shape (n, n, P, B, 16) or broadcasting.
+
+    `kill` has shape (products, P, 16).
+    """
+    if not types.switching.any() and not types.stripping.any():
+        return None
+    steady = types.switching[:, :, None, None, None]
+    if not types.stripping.any():
+        return steady
+    return np.asarray(steady + np.einsum("gpij,pkq->ijkgq", types.stripping[group], kill))
+
+
+def _line_rates(types: CellTypes, width: _Array, kill: _Array, group: slice) -> LineRates:
+    """Return the rates of the equations for some density groups, on given panels."""
+    engaged = types.engagement[group]
+    batch = len(engaged)
+    return LineRates(
+        width=np.repeat(width[:, None], batch, axis=1),
+        birth=np.repeat(types.birth[:, None], batch, axis=1),
+        removal=types.death[:, None, None, None] + np.einsum("gpn,pkq->nkgq", engaged, kill),
+        daughters=types.daughters[:, :, None],
+        switching=_flux(types, kill, group),
+        block=types.block,
+    )
+
+
+def line_fates(types: CellTypes, schedule: Schedule) -> NDArray[np.float64]:
+    """Return the fates of a cell of each type that is alive at infusion.
+
+    Parameters
+    ----------
+    types : CellTypes
+        With engagement of shape (groups, products, n).
+    schedule : Schedule
+        Killing rates of the products.
+
+    Returns
+    -------
+    ndarray, shape (C, n, groups)
+        Probability of survivors of each class that occurs, and none of a lower one.
+    """
+    # Backward time: the last panel first, and within it the last node.
+    kill = schedule.kill[:, ::-1, ::-1]
+    width = np.diff(schedule.edges)[::-1]
+    last = schedule.kill_at_horizon[:, None, None]
+    fluxes = types.size if types.stripping.any() else 1
+    parts = []
+    for part in chunks(len(types.engagement), kill[0].size * types.size * fluxes):
+        final = _line_rates(types, np.zeros(1), last, part)
+        flow = None if final.switching is None else final.switching[:, :, 0, :, 0]
+        start = settled(
+            final.birth, final.removal[:, 0, :, 0], final.daughters, flow,
+            types.relapse_class, types.block,
+        )  # fmt: skip
+        parts.append(solve_lines(_line_rates(types, width, kill, part), start).at_end)
+    return np.concatenate(parts, axis=2)
+
+
+def path_fates(
+    types: CellTypes, schedule: Schedule, ends: int, last_losses: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the fates of a cell of each type at infusion, along some paths of loss only.
+
+    Parameters
+    ----------
+    types : CellTypes
+        Of one density group.
+    schedule : Schedule
+        Killing rates of the products.
+    ends : int
+        Class in which the paths end.
+    last_losses : ndarray, shape (n, n, paths)
+        Losses of each path, as in `car_relapse.line_rates.LineRates`.
+
+    Returns
+    -------
+    ndarray, shape (C, n, paths)
+        Classes below `ends`, and as the last one the end of the path. A line is on the path
+        when its survivors of that class came by these losses and no others.
+    """
+    kill = schedule.kill[:, ::-1, ::-1]
+    width = np.diff(schedule.edges)[::-1]
+    last = schedule.kill_at_horizon[:, None, None]
+    group = slice(0, 1)
+    parts = []
+    for part in chunks(last_losses.shape[2], kill[0].size * types.size):
+        paths = last_losses[:, :, part]
+        count = paths.shape[2]
+        final = _line_rates(types, np.zeros(1), last, group)
+        flow = None if final.switching is None else final.switching[:, :, 0, :, 0]
+        start = settled(
+            np.repeat(final.birth, count, axis=1),
+            np.repeat(final.removal[:, 0, :, 0], count, axis=1),
+            final.daughters, flow, types.relapse_class, types.block, ends, paths,
+        )  # fmt: skip
+        rates = _line_rates(types, width, kill, group)
+        rates = replace(
+            rates,
+            width=np.repeat(rates.width, count, axis=1),
+            birth=np.repeat(rates.birth, count, axis=1),
+            last_losses=paths,
+        )
+        parts.append(solve_lines(rates, start).at_end)
+    return np.concatenate(parts, axis=2)
+
+
+def patient_lines(patient: Patient) -> LinesAtInfusion:
+    """Return the fates of single cells of one patient on the day of infusion.
+
+    Density groups are the independent problems.
+
+    Raises
+    ------
+    ParameterError
+        When the equations cannot be solved, or a part of a mixture does not grow.
+    """
+    weight, types = density_groups(patient)
+    growing = (types.birth > types.death) | (types.initial == 0)
+    if not growing.all():
+        name = types.names[int(np.flatnonzero(~growing)[0])]
+        raise ParameterError(
+            f"mixture holds cells of type '{name}', whose birth rate is not above their death "
+            "rate; they cannot have grown; lower fitness_cost, or leave them out"
+        )
+    burden = float(patient.leukaemia.burden)
+    return LinesAtInfusion(
+        birth=np.repeat(types.birth[:, None], weight.size, axis=1),
+        death=np.repeat(types.death[:, None], weight.size, axis=1),
+        daughters=types.daughters[:, :, None],
+        switching=types.switching,
+        block=types.block,
+        relapse_class=types.relapse_class,
+        cells=burden * types.initial[:, None] * weight,
+        burden=np.full(weight.size, burden),
+        classes=tuple(int(c) for c in np.unique(types.relapse_class)),
+        fates=line_fates(types, killing_schedule(patient.products, types)),
+    )

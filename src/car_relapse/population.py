@@ -1,0 +1,400 @@
+r"""Who the patients are: medians, differences between patients, and subgroups.
+
+Every patient has a burden, rates, losses and a CAR-T curve of their own. The differences are
+lognormal, the parameter of one patient being its median times :math:`e^{\sigma z}` with z
+normal, and the z of two parameters may be correlated: a leukaemia that divides fast may also
+die fast. Subgroups are patients with other medians, such as those with a rearrangement of KMT2A,
+in whom lineage switch is more frequent (doi:10.1182/bloodadvances.2022007423 found it the only
+factor before infusion that was linked to lineage switch). *How much* more frequent no source
+read for this book says; a factor is a scenario.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from car_relapse.antigens import Losses
+from car_relapse.errors import (
+    ParameterError,
+    require_finite,
+    require_fraction,
+    require_instance,
+    require_non_negative,
+)
+from car_relapse.exposure import CurveSampler, stein_population
+from car_relapse.killing import Killing, LinearKilling, default_killing
+from car_relapse.outcomes import Detection, default_detection
+from car_relapse.parameters import default
+from car_relapse.patient import Leukaemia, typical_leukaemia, typical_patient
+from car_relapse.presentation import Block
+
+__all__ = ["Population", "Spread", "Subgroup", "default_population", "or_gate_engagement"]
+
+Floats = NDArray[np.float64]
+
+# Above this the engine's limits of order u b t are no longer small; see `car_relapse.engine`.
+_LARGEST_LOSS = 0.01
+_LARGEST_PART = 0.1
+_erf: Callable[[Floats], NDArray[np.object_]] = np.frompyfunc(math.erf, 1, 1)
+
+
+def _pick(subgroup: NDArray[np.int8], values: list[float]) -> float | Floats:
+    """Return each patient's value, or the one that all share."""
+    return values[0] if len(set(values)) == 1 else np.asarray(values)[subgroup]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spread:
+    """How patients differ beside burden and exposure: lognormal, possibly correlated."""
+
+    birth_rate: float = 0.0
+    """Standard deviation of the natural log of the division rate, dimensionless, >= 0."""
+    death_rate: float = 0.0
+    """The same of the natural death rate. Patients whose leukaemia would not grow untreated
+    are drawn again, which truncates the law there."""
+    loss: float = 0.0
+    """The same of the loss probability of each antigen."""
+    common_mode: float = 0.0
+    """The same of the probability of a lineage switch."""
+    shared_defect: float = 0.0
+    """The same of the probability of a defect that hides every target."""
+    killing: float = 0.0
+    """The same of the killing rate at every level."""
+    correlation: tuple[tuple[str, str, float], ...] = ()
+    """Correlations of the effects on the log scale, as (one, other, correlation in [-1, 1]);
+    those left out are 0. Effects are "burden", "loss 1" to "loss k", and the other fields by
+    name."""
+
+    def __post_init__(self) -> None:
+        for name in ("birth_rate", "death_rate", "loss", "common_mode", "shared_defect", "killing"):
+            require_non_negative(
+                name, getattr(self, name), "0 means no difference between patients", scalar=True
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subgroup:
+    """Patients with other medians than the rest of their population."""
+
+    name: str
+    """What they have in common."""
+    weight: float
+    """Share of all patients, in [0, 1]."""
+    leukaemia: Leukaemia | None = None
+    """Median growth rates and burden; None for those of the population."""
+    losses: Losses | None = None
+    """Median losses, of as many antigens; None for those of the population."""
+    killing_factor: float = 1.0
+    """Their killing rate over that of the population at every level, > 0."""
+
+    def __post_init__(self) -> None:
+        require_fraction("weight", self.weight, "give a share of all patients", scalar=True)
+        if not require_non_negative(
+            "killing_factor", self.killing_factor, "1 leaves it as it is", scalar=True
+        ):
+            raise ParameterError("killing_factor is 0; it must be > 0; give a small factor")
+
+
+def or_gate_engagement(antigens: int) -> tuple[float, ...]:
+    """Return the engagement of each antigen state when one antigen is enough.
+
+    Examples
+    --------
+    >>> or_gate_engagement(2)
+    (1.0, 1.0, 1.0, 0.0)
+    """
+    return tuple([1.0] * (2**antigens - 1) + [0.0])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Population:
+    """A declared population of patients with 1 to 6 targeted antigens.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> people = default_population()
+    >>> switching = replace(people.losses, common_mode=20 * people.losses.common_mode)
+    >>> rearranged = Subgroup(name="KMT2A-rearranged", weight=0.1, losses=switching)
+    >>> replace(people, subgroups=(rearranged,)).shares
+    (0.9, 0.1)
+    """
+
+    leukaemia: Leukaemia
+    """Median growth rates and burden (cells)."""
+    burden_log10_sd: float
+    """Standard deviation of log10 burden between patients, dimensionless, >= 0. Ledger:
+    ``leukaemia.burden_log10_sd``."""
+    losses: Losses
+    """Median antigen losses per division; 1 to 6 targeted antigens."""
+    exposures: CurveSampler
+    """Who draws the CAR-T curves."""
+    killing: Killing | LinearKilling
+    """Response of killing to the transgene level, its rate the median."""
+    detection: Detection
+    """Limits of remission and relapse."""
+    burden_log10_range: tuple[float, float] | None = None
+    """Lowest and highest log10 burden when burdens are spread evenly on the log scale; then
+    `burden_log10_sd` must be 0. None for lognormal burdens."""
+    engagement: tuple[float, ...] | None = None
+    """Fraction of the killing rate that each antigen state meets, for each of the 2^k bit masks
+    of lost antigens; losing an antigen must not raise it, the first must be 1 and the last 0.
+    None when one antigen is enough (an OR gate): 1 until all are lost."""
+    spread: Spread = Spread()
+    """Differences between patients beside burden and exposure."""
+    subgroups: tuple[Subgroup, ...] = ()
+    """Patients with other medians; who is in none has those of the population."""
+
+    def __post_init__(self) -> None:
+        require_non_negative("burden_log10_sd", self.burden_log10_sd, "0 means one burden for all")
+        require_instance("spread", self.spread, Spread, "give a Spread")
+        require_instance("losses", self.losses, Losses, "give a Losses")
+        for group in self.subgroups:
+            require_instance("subgroup", group, Subgroup, "give a Subgroup")
+        self._check_burden()
+        self._check_losses()
+        self._check_engagement()
+        if sum(group.weight for group in self.subgroups) > 1.0 + 1e-12:
+            raise ParameterError(
+                f"the weights of the subgroups add up to {sum(self.shares[1:]):g}; they are shares "
+                "of all patients, so at most 1; lower them"
+            )
+        _ = self._root
+
+    def _check_burden(self) -> None:
+        if self.burden_log10_range is None:
+            return
+        ends = require_finite(
+            "burden_log10_range", self.burden_log10_range, "give two logs of burdens"
+        )
+        if ends.shape != (2,) or ends[0] >= ends[1]:
+            raise ParameterError(
+                f"burden_log10_range is {self.burden_log10_range!r}; it must be the lowest and the "
+                "highest log10 burden; give two increasing numbers"
+            )
+        if self.burden_log10_sd:
+            raise ParameterError(
+                f"burden_log10_sd is {self.burden_log10_sd:g} and burden_log10_range is "
+                f"{self.burden_log10_range!r}; burdens are lognormal or evenly spread, not both; "
+                "set burden_log10_sd to 0 or leave the range out"
+            )
+
+    def _check_losses(self) -> None:
+        for losses in self._losses:
+            if losses.antigens != self.losses.antigens:
+                raise ParameterError(
+                    f"a subgroup loses {losses.antigens} antigens and the population "
+                    f"{self.losses.antigens}; all have the same product; give as many losses"
+                )
+            _check_total(losses.total)
+
+    def _check_engagement(self) -> None:
+        if self.engagement is None:
+            return
+        states = self.losses.states
+        shares = require_fraction("engagement", self.engagement, "give fractions of the rate")
+        if shares.shape != (states,):
+            raise ParameterError(
+                f"engagement has {shares.size} entries; {self.losses.antigens} antigens make "
+                f"{states} states, and each needs one; give {states}"
+            )
+        rises = any(
+            shares[state | 1 << antigen] > shares[state]
+            for state in range(states)
+            for antigen in range(self.losses.antigens)
+        )
+        if shares[0] != 1.0 or shares[-1] != 0.0 or rises:
+            raise ParameterError(
+                f"engagement is {self.engagement!r}; it must be 1 for cells with every target, 0 "
+                "for those with none, and no loss may raise it; use the fractions of a gate"
+            )
+
+    @property
+    def _losses(self) -> list[Losses]:
+        return [self.losses, *(group.losses or self.losses for group in self.subgroups)]
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """Share of the patients in no subgroup, and in each."""
+        weights = [group.weight for group in self.subgroups]
+        return (max(1.0 - sum(weights), 0.0), *weights)
+
+    @property
+    def _sds(self) -> dict[str, float]:
+        """Standard deviation of each effect that differs; 1 for evenly spread burdens."""
+        spread = self.spread
+        burden = 1.0 if self.burden_log10_range else self.burden_log10_sd
+        sds = {"burden": burden, "birth_rate": spread.birth_rate, "death_rate": spread.death_rate}
+        sds |= {f"loss {i + 1}": spread.loss for i in range(self.losses.antigens)}
+        sds |= {name: getattr(spread, name) for name in ("common_mode", "shared_defect", "killing")}
+        return sds
+
+    @cached_property
+    def _root(self) -> tuple[dict[str, float], Floats | None]:
+        """Return the effects that differ, and a root of their correlation matrix."""
+        sds = self._sds
+        active = {name: sd for name, sd in sds.items() if sd > 0}
+        names = list(active)
+        matrix = np.eye(len(names))
+        for one, other, value in self.spread.correlation:
+            for name in (one, other):
+                if name not in sds:
+                    raise ParameterError(
+                        f"correlation names {name!r}; the effects are {', '.join(sds)}; choose two"
+                    )
+                if name not in active:
+                    raise ParameterError(
+                        f"correlation names {name!r}, which does not differ between patients; "
+                        "only what differs can be correlated; give it a spread"
+                    )
+            if one == other or not -1 <= float(require_finite("correlation", value, "")) <= 1:
+                raise ParameterError(
+                    f"correlation of {one!r} and {other!r} is {value!r}; two different effects "
+                    "have a correlation in [-1, 1]; correct it"
+                )
+            i, j = names.index(one), names.index(other)
+            matrix[i, j] = matrix[j, i] = value
+        if not self.spread.correlation:
+            return active, None
+        values, vectors = np.linalg.eigh(matrix)
+        if values[0] < -1e-9:
+            raise ParameterError(
+                f"correlation is {self.spread.correlation!r}; no three effects can be correlated "
+                "like that (the matrix has a negative eigenvalue); give those left out too"
+            )
+        return active, np.asarray(vectors * np.sqrt(np.maximum(values, 0.0)))
+
+    def _effects(self, n: int, rng: np.random.Generator) -> dict[str, Floats]:
+        active, root = self._root
+        z = rng.standard_normal((len(active), n))
+        if root is not None:
+            z = root @ z
+        return {name: sd * z[i] for i, (name, sd) in enumerate(active.items())}
+
+    def _rates(
+        self, subgroup: NDArray[np.int8], n: int, rng: np.random.Generator
+    ) -> tuple[Floats, Floats, dict[str, Floats]]:
+        """Draw effects, again where the leukaemia would not grow; return b, d and effects."""
+        groups = [self.leukaemia, *(g.leukaemia or self.leukaemia for g in self.subgroups)]
+        median_b = _pick(subgroup, [float(g.birth_rate) for g in groups])
+        median_d = _pick(subgroup, [float(g.death_rate) for g in groups])
+        effects = self._effects(n, rng)
+        while True:
+            b = median_b * np.exp(effects.get("birth_rate", np.zeros(n)))
+            d = median_d * np.exp(effects.get("death_rate", np.zeros(n)))
+            shrinking = d >= b
+            # The median leukaemia grows, so at least every other draw does: this ends.
+            if not shrinking.any():
+                return b, d, effects
+            fresh = self._effects(n, rng)
+            effects = {k: np.where(shrinking, fresh[k], v) for k, v in effects.items()}
+
+    def _burden(self, subgroup: NDArray[np.int8], effect: Floats | float) -> Floats:
+        groups = [self.leukaemia, *(g.leukaemia or self.leukaemia for g in self.subgroups)]
+        if self.burden_log10_range is None:
+            median = _pick(subgroup, [float(g.burden) for g in groups])
+            return np.asarray(median * 10.0**effect)
+        low, high = self.burden_log10_range
+        part = 0.5 * (1.0 + _erf(np.asarray(effect) / math.sqrt(2.0)).astype(float))
+        # A subgroup of other burden has the same range, shifted.
+        shift = _pick(subgroup, [float(g.burden / groups[0].burden) for g in groups])
+        return np.asarray(shift * 10.0 ** (low + (high - low) * part))
+
+    def sample(self, n: int, rng: np.random.Generator) -> tuple[Block, NDArray[np.int8]]:
+        """Draw `n` patients.
+
+        Parameters
+        ----------
+        n : int
+            Number of patients, >= 1.
+        rng : numpy.random.Generator
+            Source of randomness.
+
+        Returns
+        -------
+        Block
+            Their parameters.
+        ndarray of int8, shape (n,)
+            Their subgroups, 0 for none.
+
+        Raises
+        ------
+        ParameterError
+            When a patient is drawn for whom the laws of the engine do not hold.
+        """
+        curve = self.exposures.sample(n, rng)
+        subgroup = np.zeros(n, dtype=np.int8)
+        if self.subgroups:
+            ends = np.cumsum(self.shares)[:-1]
+            subgroup += np.searchsorted(ends, rng.random(n), side="right").astype(np.int8)
+        b, d, effects = self._rates(subgroup, n, rng)
+        burden = self._burden(subgroup, effects.get("burden", np.zeros(n)))
+        if burden.min() * (1.0 - d / b).min() < 10 and (burden * (1.0 - d / b)).min() < 10:
+            raise ParameterError(
+                f"burden is {burden.min():g} cells in a patient drawn; burden times 1 - d/b must "
+                "be at least 10 for the laws of large populations to hold; raise the median or "
+                "lower its spread"
+            )
+
+        def loss(name: str, median: Callable[[Losses], float]) -> Floats:
+            values = np.broadcast_to(_pick(subgroup, [median(x) for x in self._losses]), (n,))
+            return values * np.exp(effects[name]) if name in effects else values
+
+        def antigen_loss(antigen: int) -> Floats:
+            return loss(f"loss {antigen + 1}", lambda losses: losses.per_antigen[antigen])
+
+        factor = _pick(subgroup, [1.0, *(g.killing_factor for g in self.subgroups)])
+        if "killing" in effects:
+            factor = factor * np.exp(effects["killing"])
+        block = Block(
+            birth_rate=b,
+            death_rate=d,
+            burden=burden,
+            per_antigen=np.stack([antigen_loss(i) for i in range(self.losses.antigens)]),
+            common_mode=loss("common_mode", lambda x: x.common_mode),
+            shared_defect=loss("shared_defect", lambda x: x.shared_defect),
+            killing=self.killing if np.all(np.equal(factor, 1.0)) else self.killing.scaled(factor),
+            curve=curve,
+            engagement=self.engagement or or_gate_engagement(self.losses.antigens),
+        )
+        _check_total(float(block.total_loss.max()))
+        outrun = float((block.total_loss / block.survival).max())
+        if outrun > _LARGEST_PART:
+            raise ParameterError(
+                f"the loss probabilities are {outrun:g} of 1 - d/b in a patient drawn; losses must "
+                f"not outrun growth, so that must be at most {_LARGEST_PART:g}; lower the losses "
+                "or the death rate"
+            )
+        return block, subgroup
+
+
+def _check_total(total: float) -> None:
+    if total > _LARGEST_LOSS:
+        raise ParameterError(
+            f"the loss probabilities add up to {total:g} per division; virtual cohorts treat loss "
+            f"as rare, so that must be at most {_LARGEST_LOSS:g}; lower them"
+        )
+
+
+def default_population(burden: float | None = None) -> Population:
+    """Return the population whose every parameter is the default of the ledger.
+
+    Parameters
+    ----------
+    burden : float, optional
+        Median burden, cells.
+    """
+    return Population(
+        leukaemia=typical_leukaemia(burden),
+        burden_log10_sd=default("leukaemia.burden_log10_sd"),
+        losses=typical_patient().losses,
+        exposures=stein_population(),
+        killing=default_killing(),
+        detection=default_detection(),
+    )

@@ -1,0 +1,1 @@
+"""Random cases, extreme and bad, through every public function of the package."""

@@ -1,0 +1,383 @@
+"""What each argument of the package means, and what comes out of which function.
+
+A rule is found by the argument's full name, such as ``growth.no_living_mutant.size``; the first
+pattern that matches the end of the name counts. An argument without a rule is an error, so that
+a new function cannot stay out of the fuzz.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import car_relapse as cr
+from car_relapse import (
+    calibration,
+    celltypes,
+    evidence,
+    exponents,
+    feedback_ode,
+    followup,
+    incidence,
+    quadrature,
+    summary,
+)
+from car_relapse.published import (
+    bozic2013,
+    carrgo2020,
+    cartmath2021,
+    kara2024,
+    kimmel2021,
+    leontriana2020,
+    leontriana2021,
+)
+
+from . import builders
+from .draws import (
+    Context,
+    Draw,
+    between,
+    counts,
+    day,
+    fraction,
+    level,
+    maybe,
+    one_of,
+    part,
+    population,
+    positive_day,
+    rate,
+    rate_or_none,
+    rising,
+    row,
+    schedule,
+    several,
+    table,
+    varying_rate,
+    whole,
+)
+
+RULES: list[tuple[str, Draw]] = []
+
+
+def _rules(draw: Draw, *patterns: str) -> None:
+    RULES.extend((pattern, draw) for pattern in patterns)
+
+
+def find(name: str) -> Draw | None:
+    """Return how to draw the argument of this full name."""
+    for pattern, draw in RULES:
+        if re.search(rf"(^|\.){pattern}$", name):
+            return draw
+    return None
+
+
+# Several arguments that hang together are drawn at once: "name()" stands for all of them.
+_rules(builders.leukaemia, r"Leukaemia\(\)")
+_rules(builders.detection, r"Detection\(\)")
+_rules(builders.losses, r"Losses\(\)")
+_rules(builders.patient, r"Patient\(\)")
+_rules(builders.gate, r"Therapy\.gate")
+for _kind in (
+    bozic2013.BozicParameters,
+    carrgo2020.CarrgoParameters,
+    cartmath2021.CartmathParameters,
+    kara2024.KaraParameters,
+    kimmel2021.KimmelParameters,
+    leontriana2020.LeukaemiaParameters,
+    leontriana2021.SingleParameters,
+    leontriana2021.DualParameters,
+):
+    _rules(builders.near_defaults(_kind), rf"{_kind.__name__}\(\)")
+
+
+# Numerical plumbing gets what the layers above it have checked.
+_rules(one_of(lambda days: np.exp(-days)), r"crossing\.\w+\.curve")
+_rules(lambda c: np.array([0.0, 0.1, 2.0]), r"search_last_day\.corners", r"last_crossing\.days")
+_rules(one_of(100.0), r"search_last_day\.far")
+_rules(one_of(0.5), r"crossing\.\w+\.level")
+_rules(lambda c: np.array([0.0, 1.0, 5.0]), r"quadrature\.panels\.edges")
+_rules(lambda c: c.rng.random((2, 8)), r"quadrature\.Panels\.\w+\.values")
+
+_rules(builders.five_curves, r"(engine|history)\.\w+\.curve")
+_rules(lambda c: c.make("Leukaemia"), r"history\.\w+\.rates")
+_rules(between(1e-6, 1.0), r"line_history\.engagement")
+_rules(lambda c: (1.0, 0.5), r"line_panels\.engagement")
+_rules(whole(1, 4), r"line_history\.refine")
+_rules(one_of(None), r"line_history\.rule", r"sample_course\.laws")
+_rules(lambda c: calibration.ledger_values(), r"calibration\.fit\.start")
+
+# Words and choices.
+_rules(one_of("size", "time"), r"fixed")
+_rules(one_of("variance", "sd"), r"stein_population\.reading")
+_rules(one_of("nested", "as printed", "corrected"), r"failure_probability\.law")
+_rules(one_of("alive", "for ever"), r"full_loss_lines\.lasting")
+_rules(one_of(*cr.Outcome), r"outcomes\.Cohort\.\w+\.outcome")
+_rules(one_of("stein.memory_rate", "no.such.key"), r"parameters\.(default|parameter)\.key")
+_rules(one_of("auto3_amelia", "nobody"), r"landmarks_of\.trial_key")
+_rules(one_of("EFS", "OS", "?"), r"landmarks_of\.endpoint")
+_rules(lambda c: c.pick(*evidence.trials().values()), r"relapse_split\.trial")
+_rules(table("parameters"), r"read_ledger\.stream")
+for _name in ("trials", "kinetics", "landmarks", "mechanisms"):
+    _rules(table(_name), rf"read_{_name}\.stream")
+
+# The checks themselves.
+_rules(several(one_of(0.0, 1.0, 0.5)), r"errors\.require_(finite|fraction|non_negative)\.value")
+_rules(several(one_of(1.0, 1e-300)), r"errors\.require_positive\.value")
+_rules(whole(3, 9), r"errors\.require_count\.(value|maximum)")
+_rules(whole(0, 3), r"errors\.require_count\.minimum")
+_rules(one_of(0.5, "word"), r"errors\.require_instance\.value")
+_rules(one_of(float), r"errors\.require_instance\.kind")
+_rules(one_of("a word"), r"errors\.require_\w+\.(name|remedy)")
+
+# Counts.
+_rules(whole(1, 60), r"cohort\.simulate\.n", r"simulate_range\.(start|stop)")
+_rules(one_of(0, 7, 2**63, 2**128), r"seed")
+_rules(whole(0, 9), r"cohort\.stream\.block", r"transition_probability\.(start|end)")
+_rules(one_of(1, 128, 10**9), r"(simulate|iter_cohorts)\.chunk")
+_rules(whole(1, 200), r"n", r"mutant_\w+\.(largest|number)", r"\w+_probabilities\.largest")
+_rules(whole(1, 40), r"\w+_bins\.count")
+_rules(whole(1, 4), r"failure_probability\.lesions")
+_rules(one_of(1, 2, 50, 10**6, 10**12), r"RelapseTime\.lines")
+_rules(counts, r"estimate_events\.counts")
+_rules(several(one_of(0, 1, 1000, 10**13)), r"leap\.cells")
+
+# Probabilities and parts.
+_rules(part, r"mutant_quantile\.probability", r"SteinExposure\.memory_fraction",
+       r"leontriana2021\.\w+\.remaining", r"cure_day_quantile\.probability")  # fmt: skip
+_rules(several(part), r"(DensityDistribution|RelapseTime)\.quantile\.probability",
+       r"first_loss_day\.probability", r"lines_for_fraction\.fraction",
+       r"lowest_concentration\.fraction")  # fmt: skip
+_rules(
+    between(1e-15, 0.4, 0.0),
+    r"(line_history|sample_fates|no_loss_yet|first_loss_day|TwoTypes|no_event_before_size)\.loss",
+)
+_rules(several(fraction), r"generating_function\.\w+", r"no_living_mutant\.survival",
+       r"(no_(living_mutant|surviving_line)|expected_surviving_lines)\.loss",
+       r"divisions_per_line\.survival", r"no_resistant_cell\.death_ratio",
+       r"gates\.and_not_gate\.(target|veto)")  # fmt: skip
+_rules(row(several(fraction)), r"gates\.\w+_gate\.engagement")
+_rules(fraction, r"survival", r"death_ratio", r"CloneLaw\.(detection|initial_fraction)",
+       r"bioavailability", r"kara2024\.solve\.positive_fraction")  # fmt: skip
+_rules(between(1e-3, 1e3), r"CloneLaw\.relative_growth")
+_rules(several(between(1e-3, 1e3, 1.0)), r"no_resistant_cell\.relative_growth")
+_rules(several(between(1e-9, 1e4, 0.0)), r"no_resistant_cell\.events")
+_rules(between(1e-9, 1e4, 0.0), r"events")
+
+# Times.
+_rules(several(day), r"RelapseTime\.cdf\.day", r"no_loss_yet\.day", r"\w+Exposure\.\w+\.day",
+       r"Therapy\.killing_rate\.day", r"Cohort\.\w+\.days", r"constant_rate_law\.days")  # fmt: skip
+_rules(rising(day, 2), r"time_dependent_laws\.days")
+_rules(lambda c: [0.0, *rising(positive_day)(c)], r"course\.\w+\.days")
+_rules(rising(day), r"days", r"times", r"\w+\.kinks")
+_rules(day, r"day", r"start", r"stop", r"until", r"by_day", r"dose_day")
+_rules(positive_day, r"first_day", r"duration", r"peak_day")
+
+# Rates.
+_rules(varying_rate, r"time_dependent_laws?\.(birth|death)_rate")
+_rules(several(rate_or_none), r"branching\.(constant|extinction)\w+\.(birth|death)_rate",
+       r"switching\.\w+\.\w+")  # fmt: skip
+_rules(row(several(rate_or_none), 2, 2), r"gates\.cocktail\.killing_rate")
+_rules(row(several(fraction), 2, 2), r"gates\.cocktail\.engagement")
+_rules(one_of(1e-12, 1e-6), r"rtol")
+_rules(rate_or_none, r"death_rate")
+_rules(maybe(rate), r"absorption_rate")
+_rules(several(rate_or_none), r"\w*Killing\.elasticity\.rate")
+_rules(rate, r"rate_per_level", r"\w+_rate", r"level_for\.rate", r"Infusion\.rate",
+       r"Therapy\.last_day_above\.rate", r"Transplant\.rate", r"net_rate")  # fmt: skip
+
+# Sizes, levels, densities.
+_rules(several(population), r"no_(living_mutant|surviving_line)\.size", r"divisions_per_line\.size",
+       r"antigen_positive_probability\.burden", r"LineLaw\.probability\.size")  # fmt: skip
+_rules(lambda c: np.array([population(c) for _ in range(5)]), r"sample_fates\.burden")
+_rules(population, r"size", r"burden", r"RelapseTime\.detection", r"capacity",
+       r"cartmath2021\.\w+\.(remaining|lowest|highest)",
+       r"dose_threshold\.(lowest|highest)")  # fmt: skip
+_rules(several(level), r"last_day_above\.level", r"\w*Killing\.rate\.level",
+       r"Response\.at\.density", r"fraction_below\.threshold", r"\w+\.concentration",
+       r"surviving_fraction\.exposure", r"sample_surviving_mass\.lines",
+       r"antigen_positive_probability\.log_hazard")  # fmt: skip
+_rules(level, r"half_level", r"half_density", r"median", r"clearance", r"\w+_volume", r"exchange",
+       r"amount", r"\w+_constant", r"peak_level", r"kara2024\.response\.volume",
+       r"carrgo2020\.solve\.(tumour|car)", r"RelapseProbabilities\.\w+_lines")  # fmt: skip
+_rules(between(0.1, 50.0, 1e-6, float("inf")), r"hill")
+_rules(lambda c: tuple(c.log_uniform(1e-3, 3.0) for _ in range(6)), r"SteinPopulation\.log_sd")
+_rules(between(1e-3, 3.0, 0.0), r"log_sd", r"burden_log10_sd")
+_rules(between(1.001, 1e6), r"SteinExposure\.fold", r"progression_day\.growth")
+_rules(schedule(population), r"cartmath2021\.\w+\.(doses|challenges)")
+_rules(schedule(level), r"kara2024\.solve\.doses")
+
+# What trials see.
+_rules(builders.follow_up, r"FollowUp\(\)")
+_rules(builders.followed, r"aalen_johansen\(\)")
+_rules(builders.event_times, r"kaplan_meier\(\)")
+_rules(several(one_of(0.0, 0.5, 3.0)), r"incidence\.Incidence\.\w+\.times")
+_rules(one_of(1, 2), r"incidence\.Incidence\.\w+\.cause")
+_rules(part, r"incidence\.Incidence\.\w+\.level", r"Transplant\.share")
+_rules(row(one_of(*followup.Cause)), r"followup\.Observed\.\w+\.causes")
+
+# Models with feedback, near the typical patient.
+_rules(builders.near_fields(feedback_ode.typical_feedback), r"FeedbackParameters\(\)")
+_rules(builders.near_fields(feedback_ode.typical_start), r"FeedbackStart\(\)")
+_rules(builders.batch, r"solve_batch\(\)")
+_rules(lambda c: np.log([[level(c)] for _ in range(5)]), r"feedback_slope\.log_cells")
+_rules(lambda c: feedback_ode.typical_feedback().columns(), r"feedback_slope\.parameters")
+_rules(one_of(0.0, 1e-3), r"solve_feedback\.atol")
+
+# Calibration.
+_rules(builders.patients, r"expected_relapses\.patients", r"Patients")
+_rules(builders.points, r"calibration\w*\.\w+\.at", r"calibration\w*\.Model\.\w+\.at")
+_rules(
+    lambda c: (c.pick("loss", "common_mode", "half_level"),), r"calibration\.fit\.(free|profiles)"
+)
+_rules(one_of("loss", "common_mode"), r"calibration\.profile\.name")
+_rules(one_of([1e-12], [1e-13, 1e-11]), r"calibration\.profile\.values")
+_rules(one_of(8, 16), r"calibration\.fit\.n", r"calibration_law\.points\.n")
+_rules(builders.calibrated, r"calibration\.profile\.calibration")
+_rules(lambda c: c.rng.random(4), r"escaped_mass_cdf\.\w+")
+_rules(several(between(1e-12, 1e9, 0.0)), r"surviving_lines_cdf\.\w+")
+_rules(
+    between(1e-15, 1e-3), r"calibration\w*\.Model\.(loss|common_mode)", r"expected_relapses\.loss"
+)
+_rules(between(1e-3, 3.0), r"calibration\w*\.Model\.\w+_sd")
+_rules(between(1.01, 100.0), r"calibration\w*\.Model\.turnover")
+_rules(one_of(3.84, 1e-3, 100.0), r"calibration\.Profile\.interval\.value")
+_rules(between(0.1, 120.0), r"Landmark\.month")
+_rules(part, r"Landmark\.relapse_free", r"effective_patients\.\w+")
+_rules(between(1.0, 1e4), r"RelapseFreeCurve\.patients")
+_rules(whole(0, 99), r"PhenotypeCounts\.(antigen_\w+|lineage_switch)")
+_rules(maybe(whole(300, 999)), r"PhenotypeCounts\.infused")
+_rules(day, r"response_day")
+_rules(
+    lambda c: tuple(c.make("calibration_data.Landmark") for _ in range(2)),
+    r"RelapseFreeCurve\.landmarks",
+)
+
+# Gates of products, and antigens.
+_rules(one_of(1, 2, 6), r"or_gate_engagement\.antigens")
+_rules(builders.two_products, r"therapy\.sequential\(\)")
+_rules(lambda c: [builders.therapy(c, 1) for _ in range(2)], r"therapy\.cocktail\.given")
+_rules(lambda c: (builders.therapy(c, 1),), r"therapy\.products\.therapy")
+_rules(lambda c: (1.0, c.rng.random()), r"bicistronic\.arms")
+_rules(one_of(None), r"AntigenDensities\.correlation")
+_rules(whole(1, 8), r"AntigenDensities\.bins")
+_rules(one_of("gauss-hermite", "equal probability", "log"), r"AntigenDensities\.rule")
+
+_rules(one_of([0.5, 0.5], [1.0]), r"sample_mixture\.fractions")
+_rules(maybe(whole(1, 50)), r"sample_two_types\.steps")
+_rules(one_of(1, 2), r"least_lost\.relapse_class")
+_rules(one_of(0), r"Regrowth\.product")
+_rules(population, r"Regrowth\.cells")
+
+# Populations.
+_rules(builders.population_of_patients, r"Population\(\)")
+_rules(builders.subgroup, r"Subgroup\(\)")
+_rules(one_of((), (("birth_rate", "loss", 0.5),)), r"Spread\.correlation")
+_rules(between(1e-3, 2.0, 0.0), r"Spread\.\w+")
+_rules(one_of(None), r"cohort\.simulate\.client")
+
+_rules(lambda c: None, r"\w+Gate\.(antigens|arms)", r"therapy\.\w+\.arms")
+_rules(one_of(0), r"\w+Gate\.antigen")
+_rules(between(1.0, 50.0), r"synergy")
+_rules(one_of(()), r"Plasticity\.\w+")
+
+# Products and schedules.
+_rules(builders.table_of_levels, r"TableExposure\(\)")
+_rules(builders.table_file, r"read_exposure_table\.path")
+_rules(one_of("decline", "constant", "zero"), r"after")
+_rules(one_of("zero", "constant", None), r"before")
+_rules(builders.summed, r"SummedExposure\.parts")
+_rules(one_of("cells", "cells/µl"), r"unit")
+_rules(whole(0, 2), r"exposure_kimmel\.\w+\.(exposure\.)?index")
+_rules(day, r"delay", r"end")
+_rules(level, r"factor")
+_rules(lambda c: None, r"repeated_exposure\.factors")
+_rules(one_of("exposure"), r"require_exposure\.name")
+_rules(lambda c: c.make("SteinExposure"), r"require_exposure\.value")
+_rules(schedule(level), r"infusion_steps\.steps")
+_rules(positive_day, r"injection_series\.every")
+_rules(
+    whole(1, 30),
+    r"injection_series\.count",
+    r"blinatumomab_exposure\.cycles",
+    r"elranatamab_exposure\.weeks",
+)
+_rules(day, r"injection_series\.first")
+
+# Cohorts that are not kept.
+_rules(one_of(None), r"stream_summary\.(client|progress)")
+_rules(one_of(False), r"progress")
+_rules(whole(0, 2), r"Patients\.block\.first")
+_rules(whole(1, 3), r"Patients\.block\.last")
+_rules(one_of(128, 1280), r"stream_summary\.chunk")
+_rules(one_of(*cr.Outcome), r"Summary\.\w+\.outcome")
+
+_rules(builders.clone_law, r"\.law")
+
+#: Classes that only functions make, and how the fuzz comes by one; None: it holds numbers, and no
+#: method needs one.
+PRODUCERS: dict[str, Callable[[Context], Any] | None] = {
+    "calibration.Profile": lambda c: calibration.Profile(
+        name="loss", value=np.array([1e-13, 1e-12, 1e-11]), rise=np.array([9.0, 0.0, 9.0])
+    ),
+    "calibration_law.Patients": builders.patients,
+    "summary.Summary": lambda c: summary.summarise(builders.cohort(c), [0.0, 28.0, 365.0]),
+    "branching.LineLaw": builders.line_law,
+    "line_law.LineLaw": builders.line_law,
+    "exponents.PatientLines": lambda c: exponents.patient_lines(c.make("Patient")),
+    "celltypes.CellTypes": lambda c: celltypes.cell_types(c.make("Patient")),
+    "engagement.DensityBins": builders.bins,
+    "followup.Observed": builders.observed,
+    "incidence.Incidence": lambda c: incidence.aalen_johansen(**builders.followed(c)),
+    "outcomes.Cohort": builders.cohort,
+    "quadrature.Panels": lambda c: quadrature.panels(np.array([0.0, 1.0, 5.0])),
+}
+
+#: Classes that are filled by functions of the package alone, and not by users.
+RESULTS = re.compile(
+    r"(LineLaw|PatientLines|Courses|CourseLaws|StepLaws|CellTypes|DensityGroups|DensityBins|Panels|LineHistory|\w*Course|outcomes\.Cohort|Equilibrium"
+    r"|RelapseProbabilities|Summary|calibration\.(Calibration|Interval|Profile)|calibration_law\.\w+|followup\.Observed|Incidence|FeedbackCohort|records\.\w+|parameters\.Parameter|\w+Estimate)$"
+)
+
+#: What starts processes or keeps files, a check with any arguments, a prediction of many minutes,
+#: and numerical plumbing: what the layers above it check before they call it, and through which
+#: the fuzz reaches it.
+LEFT_OUT = re.compile(
+    r"^(workers|progress|checkpoint|calibration_table|calibration_prediction)\."
+    r"|^scaleout\.(reduce_on|simulate_on|simulate_in_processes)$|^errors\.require_broadcast$"
+    r"|^(dense|intervals|course_laws|shared_killing|unequal_killing|lines|schedule|type_leaps|presentation|history|engine|crossing|quadrature)\."
+    r"|^growth_sampling\.grow_types$|^course\.(Courses\.course|Regrowth)$"
+    r"|^exponents\.line_fates$|^leaps\.refuse_overflow$|^celltypes\.CellTypes\."
+    r"|^antigens\.Plasticity\.\w+$|^gates\.\w+Gate\.(reads|fraction)$"
+)
+
+#: How often a function is called, against 1 for most: the costly less, the central more often.
+SLOW: dict[str, float] = {
+    r"^calibration\.(fit|profile)$": 0.1,
+    r"^(leontriana|kimmel|cartmath|kara|carrgo)\w+\.[a-z]": 0.5,
+    r"survival\.relapse_probabilities$": 2.0,
+}
+
+#: Arguments that are no business of users, or functions of time.
+NEVER_SPOILT = re.compile(
+    r"^(quadrature|engine|history|crossing)\.|feedback_slope|\.slope$|time_dependent_laws?\.(birth|death)_rate$|\.rtol$"
+    r"|errors\.\w+\.(name|remedy|minimum|maximum|scalar|kind)$"
+)
+#: Arguments that are unused in some cases, so that a bad one may pass.
+MAY_BE_IGNORED = re.compile(r"errors\.require_instance\.value|errors\.\w+\.scalar")
+
+#: Results that are probabilities or shares, by the names of functions, properties and fields.
+PROBABILITY = re.compile(
+    r"(?<!lines_for_)(probabilit\w*|extinct|geometric_parameter|(?<!Parameters\.treated_)survival|cdf|no_\w+|fraction(_below)?|low_fraction"
+    r"|antigen_(positive|negative)|preexisting|acquired|cure|only_\w+|both|share|relapse_free"
+    r"|cumulative_incidence|and(_not)?_gate|relative|weight|mean_response|Response\.at"
+    r"|transition_matrix|mutant_(probabilities|tail)|clone_probabilities|eradication\w*)$"
+)
+
+
+def weight(name: str) -> float:
+    """Return how often a function is called, against 1 for most."""
+    return next((w for pattern, w in SLOW.items() if re.search(pattern, name)), 1.0)
