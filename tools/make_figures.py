@@ -59,9 +59,9 @@ def table(drawing: Drawing) -> str:
     return stream.getvalue()
 
 
-def write(slug: str, drawing: Drawing, source: str, folder: Path = FOLDER) -> None:
-    """Write the four files of one figure."""
-    stem = folder / slug
+def write(slug: str, drawing: Drawing, source: str, folder: Path | None = None) -> None:
+    """Write the four files of one figure, into figures/ or another folder."""
+    stem = (folder or FOLDER) / slug
     metadata = {"Date": None, "Creator": "car_relapse"}
     with house_style():  # its salt makes the names inside the .svg the same every time
         drawing.figure.savefig(stem.with_suffix(".svg"), metadata=metadata)

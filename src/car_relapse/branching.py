@@ -278,9 +278,10 @@ def transition_probability(law: LineLaw, start: int, end: int) -> float:
         # 0^0 = 1: an exponent of zero must not meet a log of -inf.
         return np.where(exponent > 0, exponent * np.where(exponent > 0, log_base, 0.0), 0.0)
 
+    gammaln = scipy.special.gammaln
     terms = (
-        scipy.special.gammaln(i + 1) - scipy.special.gammaln(j + 1) - scipy.special.gammaln(i - j + 1)
-        + scipy.special.gammaln(n) - scipy.special.gammaln(j) - scipy.special.gammaln(n - j + 1)
+        gammaln(i + 1) - gammaln(j + 1) - gammaln(i - j + 1)
+        + gammaln(n) - gammaln(j) - gammaln(n - j + 1)
         - j * (2.0 * law.log_hazard + law.log_growth)
         + power(log_extinct, i - j)
         + power(log_beta, n - j)

@@ -21,7 +21,7 @@ Krapivsky 2011, doi:10.1088/1742-5468/2011/08/P08018; derived anew here): with
     (\theta-q_1)(\theta-q_2)\varphi = X(\theta-r_1)(\theta-r_2)\varphi ,
 
 where :math:`r_{1,2} = b(1-u)/\lambda_1,\, d/\lambda_1`, and :math:`q_{1,2}` have the same
-product and the sum :math:`r_1 + r_2 + bu(1-D_1)/\lambda_1`.
+product and the sum :math:`r_1 + r_2 + b\,u(1-D_1)/\lambda_1`.
 """
 
 from __future__ import annotations

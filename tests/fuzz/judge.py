@@ -41,7 +41,7 @@ def _field_docs(kind: type) -> dict[str, str]:
     return found
 
 
-_ANNOUNCES_INFINITY = re.compile(r"infinit|\binf\b|-inf|for ever|never", re.IGNORECASE)
+_ANNOUNCES_INFINITY = re.compile(r"infinity|infinite|\binf\b|-inf|for ever|never", re.IGNORECASE)
 
 
 def problems(value: Any, name: str, doc: str = "", depth: int = 0) -> Iterator[str]:

@@ -371,7 +371,7 @@ MAY_BE_IGNORED = re.compile(r"errors\.require_instance\.value|errors\.\w+\.scala
 
 #: Results that are probabilities or shares, by the names of functions, properties and fields.
 PROBABILITY = re.compile(
-    r"(?<!lines_for_)(probabilit\w*|extinct|geometric_parameter|(?<!Parameters\.treated_)survival|cdf|no_\w+|fraction(_below)?|low_fraction"
+    r"(?<!lines_for_)(probability|probabilities|\w*_probability\w*|extinct|geometric_parameter|(?<!Parameters\.treated_)survival|cdf|no_\w+|fraction(_below)?|low_fraction"
     r"|antigen_(positive|negative)|preexisting|acquired|cure|only_\w+|both|share|relapse_free"
     r"|cumulative_incidence|and(_not)?_gate|relative|weight|mean_response|Response\.at"
     r"|transition_matrix|mutant_(probabilities|tail)|clone_probabilities|eradication\w*)$"

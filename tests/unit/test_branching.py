@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import scipy
 import slow_twins
 from hypothesis import given
 from hypothesis import strategies as st
@@ -223,7 +224,8 @@ def test_rates_that_change_too_often_are_refused_and_do_not_hang(monkeypatch):
 
 
 def test_an_integration_that_fails_is_an_error(monkeypatch):
-    monkeypatch.setattr(branching, "solve_ivp", lambda *_, **__: SimpleNamespace(success=False))
+    failed = SimpleNamespace(success=False)
+    monkeypatch.setattr(scipy.integrate, "solve_ivp", lambda *_, **__: failed)
     with pytest.raises(ParameterError, match=r"between day 0 and day 1 could not.*kinks"):
         time_dependent_law(lambda t: 0.1, lambda t: 0.2, 0.0, 1.0)
 

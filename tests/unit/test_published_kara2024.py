@@ -114,7 +114,7 @@ def test_other_bad_input_is_refused():
     with pytest.raises(ParameterError, match="from 3 on"):
         solve(PAPER, [1.0], positive_fraction=0.9)
     for doses in ([(6.0, 0.1), (4.0, 0.1)], [(1.0, 0.1)], [(float("nan"), 0.1)]):
-        with pytest.raises(ParameterError, match="doses must be in order|day of a dose is nan"):
+        with pytest.raises(ParameterError, match=r"doses must be in order|day of a dose is nan"):
             solve(PAPER, [30.0], positive_fraction=0.9, doses=doses)
     with pytest.raises(ParameterError, match="dose is 0"):
         solve(PAPER, [30.0], positive_fraction=0.9, doses=[(4.0, 0.0)])

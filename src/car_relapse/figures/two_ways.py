@@ -21,10 +21,9 @@ from car_relapse.figures.style import (
     percent,
     quote,
 )
+from car_relapse.followup import DAYS_PER_MONTH
 
-__all__ = ["DAYS_PER_MONTH", "cohort_outcome", "relapse_split_by_cohort"]
-
-DAYS_PER_MONTH = 365.25 / 12
+__all__ = ["cohort_outcome", "relapse_split_by_cohort"]
 
 # Overlapping reports of the same patients are not pooled, only set side by side.
 _COHORTS = (
@@ -133,6 +132,7 @@ def cohort_outcome(cohort: Cohort | None = None) -> Drawing:
     day = month * DAYS_PER_MONTH
     positive = people.cumulative_incidence(Outcome.ANTIGEN_POSITIVE, day)
     negative = people.cumulative_incidence(Outcome.ANTIGEN_NEGATIVE, day)
+    switched = people.cumulative_incidence(Outcome.LINEAGE_SWITCH, day)
     free = people.relapse_free(day)
     measured = _relapse_free_landmarks("eliana_primary", "eliana_3y")
     registry = _relapse_free_landmarks("cibmtr2025_tisa")
@@ -142,6 +142,7 @@ def cohort_outcome(cohort: Cohort | None = None) -> Drawing:
         "cured_percent": percent(people.share(Outcome.CURED)[0]),
         "positive_percent": percent(people.share(Outcome.ANTIGEN_POSITIVE)[0]),
         "negative_percent": percent(people.share(Outcome.ANTIGEN_NEGATIVE)[0]),
+        "switch_percent": percent(people.share(Outcome.LINEAGE_SWITCH)[0]),
         "no_remission_percent": percent(people.share(Outcome.NO_REMISSION)[0]),
         "standard_error_percent": percent(people.share(Outcome.ANTIGEN_POSITIVE)[1], 1),
         "rfs_12m_model": percent(model_12),
@@ -154,10 +155,11 @@ def cohort_outcome(cohort: Cohort | None = None) -> Drawing:
         figure, (left, right) = axes(columns=2, width=6.6, height=3.5)
         left.plot(month, 100 * positive, color=POSITIVE, label="antigen-positive")
         left.plot(month, 100 * negative, color=NEGATIVE, linestyle="--", label="antigen-negative")
+        left.plot(month, 100 * switched, color=INK, linestyle=":", label="lineage switch")
         left.set_title("Relapse, by type")
         left.set_ylabel("cumulative incidence (%)")
-        left.set_ylim(0, 50)
-        left.legend(loc="lower right")
+        left.set_ylim(0, 62)
+        left.legend(loc="upper left")
         right.plot(month, 100 * free, color=CURED, label="model, not fitted")
         has = ~np.isnan(measured[:, 2])
         right.errorbar(
@@ -196,7 +198,8 @@ def cohort_outcome(cohort: Cohort | None = None) -> Drawing:
         caption="Two kinds of relapse compete; the model, not fitted to survival, meets measured "
         "relapse-free survival at one year, too high before, too low after.",
         alt=f"Left: of {n['n_patients']} virtual patients {n['positive_percent']} % relapse "
-        f"antigen-positive and {n['negative_percent']} % antigen-negative. Right: relapse-free "
+        f"antigen-positive, {n['negative_percent']} % antigen-negative and "
+        f"{n['switch_percent']} % with another lineage. Right: relapse-free "
         f"survival of responders falls to {n['rfs_12m_model']} % at 12 months in the model, "
         f"against {n['rfs_12m_measured']} % measured in ELIANA, after {n['rfs_6m_model']} % "
         f"against {n['rfs_6m_measured']} % at 6 months; at 36 months the model has "
@@ -206,6 +209,7 @@ def cohort_outcome(cohort: Cohort | None = None) -> Drawing:
             "month": month,
             "antigen_positive": positive,
             "antigen_negative": negative,
+            "lineage_switch": switched,
             "relapse_free": free,
         },
     )
