@@ -13,18 +13,26 @@ from typing import Literal
 import numpy as np
 from scipy.integrate import solve_ivp
 
-from car_relapse.antigens import Losses
+from car_relapse.antigens import Losses, Plasticity
 from car_relapse.branching import constant_rate_law, leap
+from car_relapse.celltypes import density_groups
 from car_relapse.cohort import default_population, simulate
+from car_relapse.exposure import stein_typical
 from car_relapse.feedback_ode import feedback_slope, r3_model, solve_feedback
+from car_relapse.gates import AndGate
 from car_relapse.growth import sample_mutants
-from car_relapse.killing import Killing
+from car_relapse.growth_sampling import sample_two_types
+from car_relapse.incidence import aalen_johansen
+from car_relapse.killing import Killing, default_killing
 from car_relapse.luria_delbrueck import CloneLaw, mutant_probabilities
 from car_relapse.outcomes import Outcome
-from car_relapse.patient import Leukaemia, Patient
+from car_relapse.patient import Leukaemia, Patient, typical_leukaemia
+from car_relapse.patient_lines import line_fates, patient_lines
+from car_relapse.schedule import killing_schedule
 from car_relapse.survival import relapse_probabilities
 from car_relapse.therapy import Therapy
-from tests.unit import slow_twins
+from car_relapse.two_types import TwoTypes
+from tests.unit import slow_twins, twin_celltypes
 
 __all__ = ["COMPARISONS", "Comparison", "standard_errors"]
 
@@ -189,6 +197,101 @@ def _cohort_cures() -> Comparison:
     )
 
 
+def _exponents_by_another_integrator() -> Comparison:
+    """Compare every exponent of a patient with two antigens, switching and stripping."""
+    product = Therapy(exposure=stein_typical(), killing=default_killing())
+    patient = Patient(
+        leukaemia=typical_leukaemia(1e9),
+        losses=Losses(per_antigen=(1e-9, 3e-9), common_mode=1e-11),
+        therapy=product,
+        plasticity=Plasticity(
+            switch_off=(1e-4, 2e-3), switch_on=(1e-2, 0.1), stripping=(0.1, 0.01)
+        ),
+    )
+    _, types = density_groups(patient)
+    schedule = killing_schedule(patient.products, types)
+    slow = twin_celltypes.log_chain(
+        types, patient.products, float(schedule.edges[-1]), kinks=product.kinks
+    )
+    fates = line_fates(types, schedule)[:, :, 0]
+    # A fate is the chance of a class and no lower one; an exponent is given no lower one.
+    lower = np.cumsum(np.vstack([np.zeros_like(fates[:1]), fates[:-1]]), axis=0)
+    fast = -np.log1p(-fates / (1.0 - lower))
+    some = slow > 0
+    return Comparison(
+        what="Exponents of every class, two antigens that switch and are stripped",
+        fast="Gauss panels with Newton steps",
+        twin="DOP853 on the logarithm of the exponents",
+        reached=float(np.abs(fast[some] / slow[some] - 1.0).max()),
+        limit=1e-8,
+        measure="relative",
+    )
+
+
+def _and_gate_by_events() -> Comparison:
+    """Draw every event of lines that an AND gate kills only while both targets are there."""
+    days, cells, runs = 12.0, 60, 2_500
+    patient = Patient(
+        leukaemia=Leukaemia(birth_rate=0.6, death_rate=0.2, burden=1e3),
+        losses=Losses(per_antigen=(0.01, 0.02), common_mode=0.005),
+        therapy=Therapy(
+            exposure=slow_twins.StepExposure(1e9, days),
+            killing=Killing(maximal_rate=1.5, half_level=1e-6),
+            gate=AndGate(),
+        ),
+    )
+    _, types = density_groups(patient)
+    start = np.zeros(types.size, dtype=int)
+    start[0] = cells
+    lowest = twin_celltypes.every_event(
+        types, np.array([1.5]), days, start, runs, np.random.default_rng(7)
+    )
+    escapes = patient_lines(patient).fates[:, 0, 0].sum()
+    return standard_errors(
+        f"Chance that {cells} lines are cleared, AND gate",
+        "survival equations",
+        "every event drawn",
+        (lowest == -1).astype(float),
+        float((1.0 - escapes) ** cells),
+    )
+
+
+def _two_types_by_leaps() -> Comparison:
+    """Compare leaps of targeted and escaped cells with the exact law of both together."""
+    rates = TwoTypes(
+        birth_rate=0.2, death_rate=0.1, loss=1e-3, escaped_birth_rate=0.2, escaped_death_rate=0.1
+    )
+    days = np.log(1e4) / 0.1
+    drawn = sample_two_types(rates, days, n=40_000, rng=np.random.default_rng(8), steps=92)
+    return standard_errors(
+        "Chance that no escaped cell is alive",
+        "leaps of two types, 92 steps",
+        "hypergeometric law",
+        (drawn[:, 1] == 0).astype(float),
+        float(rates.no_living(days)),
+    )
+
+
+def _incidence() -> Comparison:
+    """Compare the estimated incidence of one cause with that of constant hazards."""
+    rng, n, hazards = np.random.default_rng(9), 20_000, np.array([0.002, 0.001])
+    first = rng.exponential(1.0 / hazards.sum(), n)
+    kind = 1 + (rng.random(n) < hazards[1] / hazards.sum())
+    seen = rng.uniform(200.0, 1000.0, n)
+    day, cause = np.minimum(first, seen), np.where(first <= seen, kind, 0)
+    estimate = aalen_johansen(day, cause)
+    last = np.searchsorted(estimate.time, 365.0, side="right") - 1
+    expected = hazards[0] / hazards.sum() * -np.expm1(-hazards.sum() * 365.0)
+    return Comparison(
+        what="Incidence at one year with censoring and a competing cause",
+        fast="Aalen-Johansen estimate",
+        twin="constant hazards in closed form",
+        reached=float(abs(estimate.share[last, 0] - expected) / estimate.std_error[last, 0]),
+        limit=_STANDARD_ERRORS,
+        measure="standard errors",
+    )
+
+
 COMPARISONS: tuple[Callable[[], Comparison], ...] = (
     _line_by_leaps,
     _mutants_sampled,
@@ -196,7 +299,11 @@ COMPARISONS: tuple[Callable[[], Comparison], ...] = (
     lambda: _cure_by_events(1),
     lambda: _cure_by_events(2),
     lambda: _cure_by_events(3),
+    _and_gate_by_events,
+    _exponents_by_another_integrator,
+    _two_types_by_leaps,
     _cohort_cures,
+    _incidence,
     _batched_equations,
 )
 """Every comparison, as a function that makes it."""
