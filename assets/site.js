@@ -22,6 +22,12 @@ document.addEventListener('DOMContentLoaded', () => {
     });
   }
 
+  // The arrow that opens a part of the contents is drawn, so it has no text for a name.
+  all('.bd-links details > summary', (summary) => {
+    const part = summary.closest('li')?.querySelector('a')?.textContent.trim();
+    summary.setAttribute('aria-label', `Pages under ${part}`);
+  });
+
   // The bibliography is marked up with roles that no longer exist or lack their parent.
   all('.citation[role], .citation-list[role]', (element) => element.removeAttribute('role'));
 

@@ -147,7 +147,7 @@ def unit(log: Log) -> Outcome:
     )
     outcome = pytest(
         log,
-        # Two processes halve the wait here; the other stages are too small or hold one server.
+        # Two processes halve the wait here and in the fuzz; other stages are small or hold one server.
         *("-n", "2", "--dist", "loadscope"),
         "--doctest-modules",
         # Two folders each have one: pytest loads both, but cannot look for doctests in both.
@@ -162,6 +162,12 @@ def unit(log: Log) -> Outcome:
         totals = json.loads(report.read_text(encoding="utf-8"))["totals"]
         outcome.remark = f"coverage {totals['percent_covered_display']} %"
     return outcome
+
+
+def fuzz(log: Log) -> Outcome:
+    """Call every public function ten thousand times with extreme and with bad input."""
+    # Each of its tests is many cases, and the two processes share them out one by one.
+    return pytest(log, "-n", "2", "--dist", "worksteal", "tests/fuzz")
 
 
 def verification(log: Log) -> Outcome:
@@ -203,6 +209,7 @@ def in_browser(tests: str) -> Callable[[Log], Outcome]:
 STAGES: dict[str, Callable[[Log], Outcome]] = {
     "lint": lint,
     "unit": unit,
+    "fuzz": fuzz,
     "verification": verification,
     "figures": figures,
     "notebooks": notebooks,

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from car_relapse.celltypes import CellTypes, density_groups
-from car_relapse.errors import ParameterError
+from car_relapse.errors import ParameterError, require_instance
 from car_relapse.exponents import (
     Founders,
     LinesAtInfusion,
@@ -159,6 +159,7 @@ def attribution(patient: Patient) -> Attribution:
     (1,) 0.177
     ('lineage switch',) 0.029
     """
+    require_instance("patient", patient, Patient, "give a car_relapse.Patient")
     if patient.losses.antigens > _MOST_ANTIGENS:
         raise ParameterError(
             f"losses has {patient.losses.antigens} antigens; the orders of at most "

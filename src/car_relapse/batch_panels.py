@@ -80,7 +80,7 @@ class Batch:
         )  # fmt: skip
 
     def kill(self, day: _Array) -> _Array:
-        """Return the killing rates of the products, shape (products, *day.shape)."""
+        """Return the killing rates of the products, shape (products,) + day.shape."""
         pairs = zip(self.killing, self.curves, strict=True)
         return np.stack([law.rate(curve.level(day)) for law, curve in pairs])
 

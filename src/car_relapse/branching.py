@@ -28,6 +28,7 @@ from car_relapse.errors import (
     ParameterError,
     require_count,
     require_finite,
+    require_instance,
     require_non_negative,
 )
 from car_relapse.leaps import leap
@@ -84,8 +85,8 @@ def survival_probability(birth_rate: float, death_rate: float) -> float:
     >>> survival_probability(0.2, 0.1)
     0.5
     """
-    b = float(require_non_negative("birth_rate", birth_rate, _RATE_REMEDY))
-    d = float(require_non_negative("death_rate", death_rate, _RATE_REMEDY))
+    b = float(require_non_negative("birth_rate", birth_rate, _RATE_REMEDY, scalar=True))
+    d = float(require_non_negative("death_rate", death_rate, _RATE_REMEDY, scalar=True))
     if d >= b:
         raise ParameterError(
             f"death_rate is {d:g} and birth_rate is {b:g}; untreated cells must grow, so "
@@ -137,8 +138,8 @@ def time_dependent_law(
     >>> bool(abs(law.log_growth - 3.0) < 1e-9)
     True
     """
-    t0 = float(require_finite("start", start, _TIME_REMEDY))
-    t1 = float(require_finite("stop", stop, _TIME_REMEDY))
+    t0 = float(require_finite("start", start, _TIME_REMEDY, scalar=True))
+    t1 = float(require_finite("stop", stop, _TIME_REMEDY, scalar=True))
     if t0 > t1:
         raise ParameterError(
             f"start is {t0:g} and stop is {t1:g}; time runs forward; exchange them"
@@ -167,10 +168,13 @@ def time_dependent_law(
         b, d = rates(t)
         return [d - b, b - d + d * float(np.exp(-state[1]))]
 
+    corners = require_finite("kinks", kinks, "give a list of days")
+    if corners.ndim != 1:
+        raise ParameterError(f"kinks is {kinks!r}; it must be a list of days; give [] for none")
     rates(t0)
     rates(t1)
     state = np.zeros(2)
-    stops = [k for k in sorted(kinks) if t0 < k < t1] + [t1]
+    stops = [k for k in np.sort(corners) if t0 < k < t1] + [t1]
     for left, right in zip([t0, *stops[:-1]], stops, strict=True):
         if right > left:
             quickest = max(max(rates(t)) for t in np.linspace(left, right, 33))
@@ -265,6 +269,7 @@ def transition_probability(law: LineLaw, start: int, end: int) -> float:
     >>> round(transition_probability(law, 2, 3), 9)
     0.192626416
     """
+    require_instance("law", law, LineLaw, "give the result of constant_rate_law")
     i = require_count("start", start, "give a number of cells")
     n = require_count("end", end, "give a number of cells")
     if i == 0 or n == 0:

@@ -110,6 +110,7 @@ class Profile:
         The rise is counted from the lowest point of the profile, which for a parameter that was
         not fitted may lie elsewhere.
         """
+        require_positive("value", value, "give the fitted parameter", scalar=True)
         x, y = np.log(self.value), np.sqrt(self.rise - self.rise.min())
         ends: list[float | None] = []
         for side in (x < np.log(value), x > np.log(value)):
@@ -377,6 +378,7 @@ def profile(
     -------
     Profile
     """
+    require_instance("calibration", calibration, Calibration, "give the result of calibration.fit")
     _checked_free((name,))
     held = np.atleast_1d(require_positive("values", values, "give values of the parameter"))
     observed = default_data() if data is None else data

@@ -83,8 +83,12 @@ class RelapseFreeCurve:
 
     def __post_init__(self) -> None:
         require_positive("patients", self.patients, "give an effective number", scalar=True)
-        if not self.landmarks:
-            raise ParameterError("landmarks is empty; a curve has at least one; give one")
+        if not isinstance(self.landmarks, tuple | list) or not self.landmarks:
+            raise ParameterError(
+                f"landmarks is {self.landmarks!r}; a curve is a list of at least one; give one"
+            )
+        for point in self.landmarks:
+            require_instance("landmark", point, Landmark, "give Landmark(...)")
         months = [point.month for point in self.landmarks]
         shares = [point.relapse_free for point in self.landmarks]
         if np.any(np.diff(months) <= 0) or np.any(np.diff(shares) >= 0):
@@ -212,6 +216,7 @@ def watched(follow_up: FollowUp, days: ArrayLike) -> NDArray[np.float64]:
     >>> watched(plan, [50.0, 200.0, 400.0])
     array([1. , 0.5, 0. ])
     """
+    require_instance("follow_up", follow_up, FollowUp, "give a car_relapse.FollowUp")
     t = require_non_negative("days", days, "count days from infusion")
     first, last = follow_up.shortest, follow_up.longest
     spread = np.clip((last - t) / (last - first), 0.0, 1.0) if last > first else t <= first

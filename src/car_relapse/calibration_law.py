@@ -39,16 +39,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import chndtr, ndtr
 
-from car_relapse.errors import ParameterError, require_positive
+from car_relapse.calibration_points import Patients
+from car_relapse.errors import (
+    ParameterError,
+    require_broadcast,
+    require_instance,
+    require_non_negative,
+    require_positive,
+)
 from car_relapse.history import line_history
+from car_relapse.outcomes import Detection
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from car_relapse.calibration_points import Patients
     from car_relapse.history import LineHistory
     from car_relapse.killing import Killing
-    from car_relapse.outcomes import Detection
 
 __all__ = [
     "Expected",
@@ -115,7 +121,10 @@ def surviving_lines_cdf(mean: ArrayLike, size: ArrayLike) -> NDArray[np.float64]
     >>> round(float(surviving_lines_cdf(1.0, 0.0)), 4)
     0.3679
     """
-    m, x = np.broadcast_arrays(np.asarray(mean, dtype=float), np.asarray(size, dtype=float))
+    lines = require_non_negative("mean", mean, "give an expected number of lines")
+    threshold = require_non_negative("size", size, "give sizes over the mean size of a line")
+    require_broadcast("give one size, or one for each mean", mean=lines, size=threshold)
+    m, x = np.broadcast_arrays(lines, threshold)
     many = m > _MANY_LINES
     # The library function is slow, and beyond these sizes no sum of lines is ever found.
     asked = ~many & (x < m + 12.0 * np.sqrt(m) + 40.0)
@@ -167,14 +176,26 @@ def escaped_mass_cdf(
     ndarray, shape (m, n)
         By Stehfest's inversion; absolute error about 1e-3 for few lines.
     """
-    total = np.zeros_like(mass)
+    preexisting = require_non_negative("preexisting", preexisting, "give expected lines")
+    founded = require_non_negative("founded", founded, "give expected lines")
+    growth = require_positive("growth", growth, "give sizes of a line")
+    mass = require_positive("mass", mass, "give a mass in cells")
+    remedy = "see the shapes of the parameters"
+    require_broadcast(remedy, founded=founded, growth=growth)
+    if founded.shape != growth.shape or not founded.ndim:
+        raise ParameterError(
+            f"founded has shape {founded.shape} and growth {growth.shape}; each has one row for "
+            f"every group of days; {remedy}"
+        )
+    shape = require_broadcast(remedy, preexisting=preexisting, founded=founded[:1], mass=mass)
+    total = np.zeros(shape)
     for k, weight in enumerate(_stehfest(), start=1):
         theta = k * math.log(2.0) / mass
         # theta ln(1 + 1/theta) -> 1: beyond 1e7 the difference is lost in rounding.
         capped = np.minimum(theta, 1e7)
         exponent = preexisting * capped * np.log1p(1.0 / capped)
         for lines, size in zip(founded, growth, strict=True):
-            exponent += lines * size / (1.0 / theta + size)
+            exponent = exponent + lines * size / (1.0 / theta + size)
         total += weight * np.exp(-exponent)
     # The inversion overshoots by its own error where the law is flat.
     return np.asarray(np.clip(total, 0.0, 1.0))
@@ -314,6 +335,8 @@ def expected_relapses(
     >>> bool(seen.relapse_free[0] > seen.relapse_free[1])
     True
     """
+    require_instance("detection", detection, Detection, "give default_detection()")
+    require_instance("patients", patients, Patients, "see calibration_points")
     day = np.atleast_1d(require_positive("days", days, "count days from infusion"))
     if np.any(np.diff(day) <= 0):
         raise ParameterError("days do not increase; relapse-free shares are cumulative; sort them")

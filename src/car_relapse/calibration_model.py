@@ -22,7 +22,7 @@ from car_relapse.antigens import Losses
 from car_relapse.calibration_data import CalibrationData, landmark_days, watched
 from car_relapse.calibration_law import Expected, expected_relapses
 from car_relapse.calibration_points import Patients, Points
-from car_relapse.errors import ParameterError, require_positive
+from car_relapse.errors import ParameterError, require_instance, require_positive
 from car_relapse.exposure import stein_population
 from car_relapse.followup import DAYS_PER_MONTH
 from car_relapse.killing import Killing
@@ -115,6 +115,7 @@ class Model:
 
     def patients(self, at: Points) -> Patients:
         """Return the patients at these points of the population."""
+        require_instance("at", at, Points, "give the result of calibration_points.points")
         net = self.growth_rate * np.exp(self.growth_log_sd * at.growth)
         return Patients(
             birth_rate=self.turnover * net,
@@ -182,11 +183,21 @@ def _days(data: CalibrationData) -> Floats:
     return np.unique(days.round(6))
 
 
+def _require_relapses(what: str, share: float) -> None:
+    if not share > 0:
+        raise ParameterError(
+            f"the model expects no patient {what}, so it says nothing about the shares the data "
+            "hold; change its parameters, or the days of the data"
+        )
+
+
 def _relapse_free_since(seen: Expected, response_day: float, days: Floats) -> Floats:
     """Return the share of those in remission on the response day who are so on `days`."""
     known = np.concatenate([[0.0], seen.day])
     free = np.concatenate([[seen.remission], seen.relapse_free])
-    return np.asarray(np.interp(days, known, free) / np.interp(response_day, known, free))
+    alive = float(np.interp(response_day, known, free))
+    _require_relapses("in remission on the response day", alive)
+    return np.asarray(np.interp(days, known, free) / alive)
 
 
 def expected_counts(
@@ -210,6 +221,11 @@ def expected_counts(
     tuple of ndarray
         Cells of `RelapseFreeCurve.counts` and of `PhenotypeCounts.counts`.
     """
+    require_instance("model", model, Model, "give a Model")
+    require_instance("data", data, CalibrationData, "give a CalibrationData")
+    if detection is not None:
+        require_instance("detection", detection, Detection, "None is default_detection()")
+    require_instance("at", at, Points, "give the result of calibration_points.points")
     limits = default_detection() if detection is None else detection
     total = model.loss + model.common_mode
     seen = expected_relapses(model.patients(at), total, model.killing, limits, _days(data))
@@ -224,6 +240,7 @@ def expected_counts(
     # The largest escaped line is of either kind in proportion to the loss probabilities.
     split = np.array([positive, escaped * model.loss / total, escaped * model.common_mode / total])
     if kinds.infused is None:
+        _require_relapses("who relapses while watched", float(split.sum()))
         return curve, kinds.relapses * split / split.sum()
     return curve, kinds.infused * np.append(split, 1.0 - split.sum())
 
@@ -232,6 +249,8 @@ def deviance_residuals(
     model: Model, data: CalibrationData, at: Points, detection: Detection | None = None
 ) -> Floats:
     """Return signed roots of the contributions to the deviance."""
+    require_instance("model", model, Model, "give a Model")
+    require_instance("data", data, CalibrationData, "give a CalibrationData")
     expected = np.concatenate(expected_counts(model, data, at, detection))
     observed = np.concatenate([data.curve.counts, data.phenotypes.counts])
     # A cell that the model deems impossible is refused by a huge, finite residual.
@@ -243,6 +262,7 @@ def deviance_residuals(
 
 def saturated(data: CalibrationData) -> float:
     """Return the log-likelihood of a model that expects just what was observed."""
+    require_instance("data", data, CalibrationData, "give a CalibrationData")
     value = 0.0
     for counts in (data.curve.counts, data.phenotypes.counts):
         seen = counts[counts > 0]
@@ -266,5 +286,7 @@ def log_likelihood(
     detection : Detection, optional
         Limits of remission and relapse; those of the ledger by default.
     """
+    require_instance("model", model, Model, "give a Model")
+    require_instance("data", data, CalibrationData, "give a CalibrationData")
     residual = deviance_residuals(model, data, at, detection)
     return saturated(data) - 0.5 * float(residual @ residual)

@@ -12,13 +12,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from car_relapse.errors import ParameterError, require_count, require_non_negative, require_positive
-from car_relapse.exposure import SteinExposure
+from car_relapse.errors import (
+    ParameterError,
+    require_count,
+    require_instance,
+    require_non_negative,
+    require_positive,
+)
+from car_relapse.exposure import SteinExposure, SteinPopulation
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from car_relapse.exposure import SteinPopulation
 
 __all__ = ["Patients", "Points", "points"]
 
@@ -49,9 +54,20 @@ class Patients:
     """CAR-T curves, array fields of shape (n,)."""
 
     def __post_init__(self) -> None:
-        require_positive("birth_rate", self.birth_rate, "give rates per day")
-        require_non_negative("death_rate", self.death_rate, "give rates per day")
-        require_positive("burden", self.burden, "give numbers of cells")
+        n = require_positive("birth_rate", self.birth_rate, "give rates per day").shape
+        shapes = {
+            "death_rate": require_non_negative("death_rate", self.death_rate, "give rates").shape,
+            "burden": require_positive("burden", self.burden, "give numbers of cells").shape,
+        }
+        require_instance("curve", self.curve, SteinExposure, "give a sampled SteinExposure")
+        shapes |= {
+            f"curve.{f.name}": np.shape(getattr(self.curve, f.name)) for f in fields(SteinExposure)
+        }
+        if len(n) != 1 or any(shape != n for shape in shapes.values()):
+            raise ParameterError(
+                f"birth_rate has shape {n} and the others {shapes}; each holds one number for "
+                "every patient; give arrays of one length"
+            )
         if np.any(np.asarray(self.death_rate) >= self.birth_rate):
             raise ParameterError(
                 "death_rate reaches birth_rate in at least one patient; untreated leukaemia "
@@ -60,6 +76,8 @@ class Patients:
 
     def block(self, first: int, last: int) -> Patients:
         """Return the patients `first` to `last` - 1."""
+        first = require_count("first", first, "count the patients from 0")
+        last = require_count("last", last, "count the patients from 0")
         names = [f.name for f in fields(SteinExposure)]
         cut = {name: np.asarray(getattr(self.curve, name))[first:last] for name in names}
         return Patients(
@@ -95,6 +113,7 @@ def points(exposures: SteinPopulation, n: int, *, seed: int) -> Points:
     >>> points(stein_population(), 8, seed=1).burden.shape
     (8,)
     """
+    require_instance("exposures", exposures, SteinPopulation, "give stein_population()")
     # Imported here: the rest of the package does without it, and it is slow to load.
     from scipy.stats import qmc
 

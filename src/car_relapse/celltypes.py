@@ -31,7 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from car_relapse.antigens import Losses, Plasticity
-from car_relapse.errors import ParameterError
+from car_relapse.errors import ParameterError, require_instance
 from car_relapse.patient import Patient
 from car_relapse.switching import low_fraction
 
@@ -309,6 +309,7 @@ def density_groups(patient: Patient) -> tuple[NDArray[np.float64], CellTypes]:
     types : CellTypes
         `engagement` and `expansion` of shape (groups, P, n), `stripping` (groups, P, n, n).
     """
+    require_instance("patient", patient, Patient, "give a car_relapse.Patient")
     if patient.density is None:
         full = np.ones((1, patient.losses.antigens))
         return np.ones(1), _types(patient, full, full)

@@ -24,6 +24,7 @@ from car_relapse.errors import (
     ParameterError,
     require_count,
     require_fraction,
+    require_instance,
     require_positive,
 )
 
@@ -47,10 +48,18 @@ class CloneLaw:
     """Initial over final population size, dimensionless, in [0, 1)."""
 
     def __post_init__(self) -> None:
-        require_fraction("death_ratio", self.death_ratio, "give death rate over birth rate")
-        require_positive("relative_growth", self.relative_growth, "1 means equal growth")
-        require_fraction("detection", self.detection, "1 means that every mutant is counted")
-        require_fraction("initial_fraction", self.initial_fraction, "0 means one founder")
+        require_fraction(
+            "death_ratio", self.death_ratio, "give death rate over birth rate", scalar=True
+        )
+        require_positive(
+            "relative_growth", self.relative_growth, "1 means equal growth", scalar=True
+        )
+        require_fraction(
+            "detection", self.detection, "1 means that every mutant is counted", scalar=True
+        )
+        require_fraction(
+            "initial_fraction", self.initial_fraction, "0 means one founder", scalar=True
+        )
         if self.death_ratio >= 1:
             raise ParameterError(
                 f"death_ratio is {self.death_ratio:g}; mutants must grow, so it must be < 1; "
@@ -161,6 +170,7 @@ def _powers(
 
 def _nodes(law: CloneLaw) -> tuple[NDArray[np.float64], ...]:
     """Return ln beta, P(seen), 1 - beta, P(not seen) and the weight of each mark."""
+    require_instance("law", law, CloneLaw, "give a CloneLaw")
     log_y, weight = _tanh_sinh(law.initial_fraction)
     x = np.exp(law.relative_growth * log_y)
     d, e = law.death_ratio, law.detection

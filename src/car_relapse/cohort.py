@@ -41,10 +41,13 @@ _KEPT = 2**21
 
 def stream(seed: int, block: int) -> np.random.Generator:
     """Return the random stream of one block of patients."""
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(block,)))
+    root = require_count("seed", seed, "give a whole number >= 0")
+    number = require_count("block", block, "count from 0")
+    return np.random.default_rng(np.random.SeedSequence(root, spawn_key=(number,)))
 
 
 def _simulate_block(population: Population, seed: int, block: int) -> Cohort:
+    require_instance("population", population, Population, "give a Population")
     rng = stream(seed, block)
     patients, subgroup = population.sample(BLOCK, rng)
     return sample_fates(patients, population.detection, rng, subgroup=subgroup)

@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from car_relapse.errors import (
     require_count,
     require_fraction,
+    require_instance,
     require_non_negative,
     require_positive,
 )
@@ -58,9 +59,9 @@ class Response:
     Ledger: ``engagement.hill``."""
 
     def __post_init__(self) -> None:
-        require_positive("half_density", self.half_density, "give molecules per cell")
-        if self.hill != np.inf:
-            require_positive("hill", self.hill, "infinity makes a threshold")
+        require_positive("half_density", self.half_density, "give molecules per cell", scalar=True)
+        if not (isinstance(self.hill, float) and self.hill == np.inf):
+            require_positive("hill", self.hill, "infinity makes a threshold", scalar=True)
 
     def at(self, density: ArrayLike) -> NDArray[np.float64]:
         """Return the response at `density`, a fraction of the maximum.
@@ -103,6 +104,10 @@ class Engagement:
     """Response of CAR-T expansion, with a threshold of its own.
     Ledger: ``engagement.expansion_ratio`` times ``engagement.kill_density``."""
 
+    def __post_init__(self) -> None:
+        require_instance("killing", self.killing, Response, "give a Response")
+        require_instance("expansion", self.expansion, Response, "give a Response")
+
 
 @dataclass(frozen=True, kw_only=True)
 class DensityDistribution:
@@ -115,8 +120,8 @@ class DensityDistribution:
     Ledger: ``engagement.density_log_sd``."""
 
     def __post_init__(self) -> None:
-        require_positive("median", self.median, "give molecules per cell")
-        require_non_negative("log_sd", self.log_sd, "0 makes all cells equal")
+        require_positive("median", self.median, "give molecules per cell", scalar=True)
+        require_non_negative("log_sd", self.log_sd, "0 makes all cells equal", scalar=True)
 
     def quantile(self, probability: ArrayLike) -> NDArray[np.float64]:
         """Return the density below which a part `probability` of the cells lies."""
@@ -197,6 +202,8 @@ def mean_response(density: DensityDistribution, response: Response) -> float:
     >>> round(mean_response(cells, Response(half_density=2000, hill=2)), 4)
     0.9121
     """
+    require_instance("density", density, DensityDistribution, "give a DensityDistribution")
+    require_instance("response", response, Response, "give a Response")
     if density.log_sd == 0:
         return float(response.at(density.median))
     if _is_step(density, response):
@@ -240,6 +247,8 @@ def surviving_fraction(
     >>> f"{float(left):.1e}"  # not exp(-100), which is 4e-44
     '3.0e-06'
     """
+    require_instance("density", density, DensityDistribution, "give a DensityDistribution")
+    require_instance("response", response, Response, "give a Response")
     total = require_non_negative("exposure", exposure, "give the integral of a killing rate")
     if density.log_sd == 0:
         return np.asarray(np.exp(-total * response.at(density.median)))
@@ -281,6 +290,7 @@ def equal_probability_bins(density: DensityDistribution, count: int) -> DensityB
     >>> equal_probability_bins(cells, 3).density.round()
     array([ 4612., 10000., 21683.])
     """
+    require_instance("density", density, DensityDistribution, "give a DensityDistribution")
     bins = require_count("count", count, "give a number of bins", minimum=1)
     centre = (np.arange(bins) + 0.5) / bins
     return DensityBins(density=density.quantile(centre), weight=np.full(bins, 1.0 / bins))
@@ -310,6 +320,7 @@ def gauss_hermite_bins(density: DensityDistribution, count: int) -> DensityBins:
     >>> gauss_hermite_bins(cells, 3).weight.round(4)
     array([0.1667, 0.6667, 0.1667])
     """
+    require_instance("density", density, DensityDistribution, "give a DensityDistribution")
     bins = require_count("count", count, "give a number of bins", minimum=1)
     node, weight = scipy.special.roots_hermitenorm(bins)
     return DensityBins(

@@ -323,10 +323,13 @@ class TrimerLaw:
         """
         part = require_fraction("fraction", fraction, "give a part of the most trimers")
         require_positive("fraction", fraction, "without drug there is no trimer")
-        sum_of_roots = 1.0 / (self.maximum * part) - self.cd3_constant - self.antigen_constant
-        product = self.cd3_constant * self.antigen_constant
-        spread = np.sqrt(np.maximum(sum_of_roots**2 - 4.0 * product, 0.0))
-        return np.asarray(2.0 * product / (sum_of_roots + spread))
+        # Roots of a quadratic, all in units of 1/(maximum part), which may pass the largest float.
+        unit = self.maximum * part
+        sum_of_roots = 1.0 - (self.cd3_constant + self.antigen_constant) * unit
+        twice_mean = 2.0 * self.optimum * unit
+        apart = np.sqrt(np.maximum(sum_of_roots - twice_mean, 0.0))
+        spread = apart * np.sqrt(sum_of_roots + twice_mean)
+        return np.asarray(twice_mean * self.optimum / (sum_of_roots + spread))
 
 
 @dataclass(frozen=True, kw_only=True)

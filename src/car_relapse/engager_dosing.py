@@ -35,6 +35,7 @@ __all__ = [
     "interrupted",
 ]
 
+_MOST_DOSES = 10_000
 _HOURS_PER_DAY = 24.0
 _MICROGRAMS_PER_MILLIGRAM = 1000.0
 
@@ -64,6 +65,10 @@ def infusion_steps(
     day = float(
         require_non_negative("start", start, "count from the start of therapy", scalar=True)
     )
+    if not isinstance(steps, Sequence):
+        raise ParameterError(
+            f"steps is {steps!r}; it must be a list of pairs of days and µg/day; give [(7, 28.0)]"
+        )
     infusions = []
     for number, step in enumerate(steps, start=1):
         if not isinstance(step, tuple | list) or len(step) != 2:
@@ -111,7 +116,7 @@ def injection_series(
     [7.0, 14.0, 21.0]
     """
     interval = float(require_positive("every", every, "give days", scalar=True))
-    number = require_count("count", count, "give a number of doses", minimum=1)
+    number = require_count("count", count, "give a number of doses", minimum=1, maximum=_MOST_DOSES)
     begin = float(require_non_negative("first", first, "count from the start", scalar=True))
     return tuple(Injection(day=begin + i * interval, amount=amount) for i in range(number))
 
@@ -197,7 +202,9 @@ def blinatumomab_exposure(*, cycles: int = 1) -> EngagerExposure:
     >>> blinatumomab_exposure(cycles=2).kinks
     (0.0, 7.0, 28.0, 42.0, 70.0)
     """
-    number = require_count("cycles", cycles, "give a number of cycles", minimum=1)
+    number = require_count(
+        "cycles", cycles, "give a number of cycles", minimum=1, maximum=_MOST_DOSES
+    )
     row = "engager.blinatumomab"
     full, low = default(f"{row}.full_rate"), default(f"{row}.first_rate")
     days, early = default(f"{row}.cycle_days"), default(f"{row}.first_days")
@@ -246,7 +253,9 @@ def elranatamab_exposure(*, weeks: int = 24) -> EngagerExposure:
     >>> elranatamab_exposure(weeks=2).kinks
     (0.0, 3.0, 7.0, 14.0)
     """
-    number = require_count("weeks", weeks, "give a number of weekly doses", minimum=1)
+    number = require_count(
+        "weeks", weeks, "give a number of weekly doses", minimum=1, maximum=_MOST_DOSES
+    )
     row = "engager.elranatamab"
     first, second, full = (
         default(f"{row}.{name}_dose") * _MICROGRAMS_PER_MILLIGRAM

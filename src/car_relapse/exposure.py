@@ -26,6 +26,7 @@ from numpy.typing import ArrayLike, NDArray
 from car_relapse.errors import (
     ParameterError,
     require_count,
+    require_instance,
     require_non_negative,
     require_positive,
 )
@@ -149,8 +150,9 @@ class SteinExposure:
 
     @property
     def kinks(self) -> tuple[float, ...]:
-        """The peak day: the curve has a corner there."""
-        return (float(np.asarray(self.peak_day)),)
+        """The peak day: the curve has a corner there. Known for one patient's curve alone."""
+        remedy = "take the curve of one patient"
+        return (float(require_positive("peak_day", self.peak_day, remedy, scalar=True)),)
 
     @property
     def slowest_decline(self) -> NDArray[np.float64]:
@@ -278,10 +280,11 @@ class SteinPopulation:
     dimensionless, >= 0. Ledger: ``stein.spread.*``."""
 
     def __post_init__(self) -> None:
-        require_non_negative("log_sd", self.log_sd, "see the ledger rows stein.spread.*")
-        if len(self.log_sd) != len(_FIELDS):
+        require_instance("typical", self.typical, SteinExposure, "give stein_typical()")
+        sd = require_non_negative("log_sd", self.log_sd, "see the ledger rows stein.spread.*")
+        if sd.shape != (len(_FIELDS),):
             raise ParameterError(
-                f"log_sd has {len(self.log_sd)} entries; it needs one for each of "
+                f"log_sd has shape {sd.shape}; it needs one for each of "
                 f"{', '.join(_FIELDS)}; give six"
             )
 
@@ -304,6 +307,7 @@ class SteinPopulation:
         SteinExposure
             With array fields of shape (n,).
         """
+        require_instance("rng", rng, np.random.Generator, "give numpy.random.default_rng(seed)")
         count = require_count("n", n, "give a number of patients", minimum=1)
         centre = np.log([float(np.asarray(getattr(self.typical, f))) for f in _FIELDS])
         sd = np.asarray(self.log_sd)

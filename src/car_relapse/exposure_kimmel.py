@@ -169,6 +169,7 @@ class CompetingProducts:
 
     def capacity(self, infusion: CarInfusion) -> float:
         """Return the carrying capacity of an infused product, cells/µl."""
+        require_instance("infusion", infusion, CarInfusion, "give a CarInfusion")
         own = infusion.capacity
         return self.parameters.car_capacity if own is None else own
 
@@ -262,6 +263,13 @@ class ProductExposure:
     """All of them."""
     index: int
     """Number of the infusion, counted from 0."""
+
+    def __post_init__(self) -> None:
+        require_instance(
+            "products", self.products, CompetingProducts, "give CompetingProducts(...)"
+        )
+        last = len(self.products.infusions) - 1
+        require_count("index", self.index, "count the infusions from 0", maximum=last)
 
     @property
     def _infusion(self) -> CarInfusion:

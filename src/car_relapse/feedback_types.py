@@ -122,6 +122,9 @@ class AntigenDriven:
     parameters: CartmathParameters
     """Rates of the CAR-T cells; those of the tumour are not used."""
 
+    def __post_init__(self) -> None:
+        require_instance("parameters", self.parameters, CartmathParameters, "see its docstring")
+
     def killing(self, day: float, state: Floats) -> Floats:
         """Return the killing rate of a fully engaged cell, 1/day, shape (n,)."""
         return np.asarray(self.parameters.killing_rate * state[0])
@@ -166,6 +169,9 @@ class Prescribed:
         return state
 
 
+_TINY = 1e-300  # survival below it is as good as none; numbers of cells stay below 1e300
+
+
 def safe_number(survival: float, error: float) -> int:
     r"""Return the cells n* above which chance extinction is rarer than `error`.
 
@@ -196,4 +202,6 @@ def safe_number(survival: float, error: float) -> int:
             f"survival is {s:g} and error is {e:g}; survival must be > 0 and error inside (0, 1), "
             "or no number is safe; change them"
         )
-    return max(1, int(np.ceil(np.log(e) / np.log1p(-s)))) if s < 1 else 1
+    if s == 1:
+        return 1
+    return max(1, int(np.ceil(min(np.log(e) / np.log1p(-max(s, _TINY)), 1.0 / _TINY))))

@@ -18,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from car_relapse.errors import (
     ParameterError,
+    require_broadcast,
     require_count,
     require_fraction,
     require_non_negative,
@@ -38,13 +39,22 @@ __all__ = [
 ]
 
 
+def _is_list(given: object) -> bool:
+    return isinstance(given, Sequence | np.ndarray) and not (
+        isinstance(given, np.ndarray) and not given.ndim
+    )
+
+
 def _engaged(values: Sequence[ArrayLike]) -> list[NDArray[np.float64]]:
-    if not values:
+    if not hasattr(values, "__len__") or not len(values):
         raise ParameterError(
             "no engagement was given; a gate has at least one input; give one for each antigen"
         )
     remedy = "give the engagement of one antigen"
-    return [require_fraction(f"engagement {i + 1}", h, remedy) for i, h in enumerate(values)]
+    arms = [require_fraction(f"engagement {i + 1}", h, remedy) for i, h in enumerate(values)]
+    named = {f"engagement {i + 1}": h for i, h in enumerate(arms)}
+    require_broadcast("give one number or one per cell", **named)
+    return arms
 
 
 def and_gate(*engagement: ArrayLike) -> NDArray[np.float64]:
@@ -87,7 +97,7 @@ def or_gate(*engagement: ArrayLike, synergy: float = 1.0) -> NDArray[np.float64]
     >>> round(or_gate(0.8, 0.3).item(), 2)
     0.86
     """
-    extra = require_positive("synergy", synergy, "1 means none")
+    extra = require_positive("synergy", synergy, "1 means none", scalar=True)
     if np.any(extra < 1):
         raise ParameterError(
             f"synergy is {synergy!r}; a second antigen must not weaken the first, so it must be "
@@ -140,6 +150,11 @@ def cocktail(
     >>> cocktail([1.0, 0.5], [0.5, 1.0]).item()
     1.0
     """
+    if not all(_is_list(given) for given in (killing_rate, engagement)):
+        raise ParameterError(
+            f"killing_rate is {killing_rate!r} and engagement is {engagement!r}; both must be "
+            "lists; give one entry for each product"
+        )
     arms = _engaged(engagement)
     if len(killing_rate) != len(arms):
         raise ParameterError(
@@ -149,6 +164,8 @@ def cocktail(
     total = np.asarray(0.0)
     for i, (rate, h) in enumerate(zip(killing_rate, arms, strict=True)):
         checked = require_non_negative(f"killing_rate {i + 1}", rate, "give a rate per day")
+        require_broadcast("give one number or one per cell", killing_rate=checked, engagement=total)
+        require_broadcast("give one number or one per cell", killing_rate=checked, others=h)
         total = np.asarray(total + checked * h)
     return total
 

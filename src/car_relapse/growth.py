@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from car_relapse.errors import (
     ParameterError,
+    require_broadcast,
     require_count,
     require_fraction,
     require_instance,
@@ -37,6 +38,7 @@ __all__ = [
 _SIZE_REMEDY = "give a number of cells"
 _LOSS_REMEDY = "give a probability per division"
 # Lines drawn one by one; younger ones are many and small, and enter by their sum.
+_LARGEST_MASS = 1e300
 _OLDEST_DRAWN = 2000.0
 # Clones of all populations up to which every one is drawn.
 _MOST_CLONES = 20_000_000
@@ -74,7 +76,9 @@ def expected_surviving_lines(size: ArrayLike, loss: ArrayLike) -> NDArray[np.flo
     10000.0
     """
     n = require_positive("size", size, _SIZE_REMEDY)
-    return np.asarray(n * require_fraction("loss", loss, _LOSS_REMEDY))
+    u = require_fraction("loss", loss, _LOSS_REMEDY)
+    require_broadcast("give arrays of one shape", size=n, loss=u)
+    return np.asarray(n * u)
 
 
 def no_surviving_line(
@@ -149,9 +153,10 @@ def no_living_mutant(
     s = require_fraction("survival", survival, "give 1 - d/b")
     require_positive("survival", survival, "untreated cells must grow: d < b")
     check_fixed(fixed)
+    require_broadcast("give arrays of one shape", size=n, loss=u, survival=s)
     dead = 1.0 - s
     # -ln(s)/(1-s) -> 1 as s -> 1
-    factor = np.where(dead > 0, -np.log1p(-dead) / np.where(dead > 0, dead, 1.0), 1.0)
+    factor = np.where(dead > 0, -np.log(s) / np.where(dead > 0, dead, 1.0), 1.0)
     return _none(u * n * factor, fixed)
 
 
@@ -323,8 +328,13 @@ def sample_surviving_mass(
     >>> sample_surviving_mass([0.0, 1e6], 0.5, np.random.default_rng(1)) > 0
     array([False,  True])
     """
+    require_instance("rng", rng, np.random.Generator, "give numpy.random.default_rng(seed)")
     mean = np.atleast_1d(require_non_negative("lines", lines, "give expected numbers of lines"))
-    s = float(require_fraction("survival", survival, "give 1 - d/b"))
+    if mean.ndim > 1:
+        raise ParameterError(
+            f"lines has shape {mean.shape}; it must be one number per patient; give a flat list"
+        )
+    s = float(require_fraction("survival", survival, "give 1 - d/b", scalar=True))
     require_positive("survival", survival, "untreated cells must grow: d < b")
     # Marks below the cut belong to the oldest lines, which carry the jackpots.
     cut = np.minimum(1.0, _OLDEST_DRAWN / np.maximum(mean, 1e-300))
@@ -335,4 +345,10 @@ def sample_surviving_mass(
     mass = np.bincount(owner, weights=weight, minlength=mean.size)
     young_mean = -mean * np.log(cut)
     young_sd = np.sqrt(2.0 * mean * (1.0 / cut - 1.0))
-    return np.asarray((mass + young_mean + young_sd * rng.standard_normal(mean.size)) / s)
+    total = mass + young_mean + young_sd * rng.standard_normal(mean.size)
+    if s < np.max(total, initial=0.0) / _LARGEST_MASS:
+        raise ParameterError(
+            f"survival is {s:g}; with so many lines the mass passes {_LARGEST_MASS:g} cells, which "
+            "no number holds; give a survival that cells have"
+        )
+    return np.asarray(total / s)

@@ -28,7 +28,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 
-from car_relapse.errors import ParameterError, require_count, require_non_negative
+from car_relapse.errors import (
+    ParameterError,
+    require_count,
+    require_non_negative,
+)
 
 __all__ = ["CENSORED", "Incidence", "aalen_johansen", "kaplan_meier"]
 
@@ -106,6 +110,7 @@ class Incidence:
     """Longest time anybody was followed, in the unit of the data."""
 
     def _column(self, cause: int) -> int:
+        cause = require_count("cause", cause, "choose one of the causes")
         if cause not in self.causes:
             raise ParameterError(
                 f"cause is {cause!r}; the causes of these data are "

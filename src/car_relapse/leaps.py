@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from car_relapse.errors import ParameterError, require_non_negative
+from car_relapse.errors import ParameterError, require_instance, require_non_negative
 from car_relapse.line_law import LineLaw
 
 __all__ = ["LARGEST_POPULATION", "leap", "refuse_overflow"]
@@ -63,6 +63,8 @@ def leap(law: LineLaw, cells: ArrayLike, rng: np.random.Generator) -> NDArray[np
     >>> int(leap(constant_rate_law(0.2, 0.1, 0.0), 10**12, rng))
     1000000000000
     """
+    require_instance("law", law, LineLaw, "give the result of constant_rate_law")
+    require_instance("rng", rng, np.random.Generator, "give numpy.random.default_rng(seed)")
     n = require_non_negative("cells", cells, "give whole numbers; round it first")
     if np.any(n != np.floor(n)):
         raise ParameterError(
@@ -70,7 +72,10 @@ def leap(law: LineLaw, cells: ArrayLike, rng: np.random.Generator) -> NDArray[np
         )
     refuse_overflow(np.maximum(n, n * np.exp(np.minimum(law.log_growth, 700.0))))
     alive = rng.binomial(n.astype(np.int64), np.exp(law.log_alive))
-    mean_excess = rng.standard_gamma(alive) * law.excess_if_alive
+    # Where no line lives, the mean given one may be infinite, and there is nothing to add.
+    excess = np.where(alive > 0, law.excess_if_alive, 0.0)
+    with np.errstate(over="ignore"):  # refused below
+        mean_excess = rng.standard_gamma(alive) * excess
     # The mean may pass the first check while the few lines that live are far above it.
     refuse_overflow(mean_excess)
     return np.asarray(alive + rng.poisson(mean_excess), dtype=np.int64)

@@ -40,9 +40,13 @@ class LineLaw:
 
     @property
     def excess_if_alive(self) -> NDArray[np.float64]:
-        r"""Mean number of cells beyond the first, given alive: :math:`e^{J-\rho}-1`."""
+        r"""Mean number of cells beyond the first, given alive: :math:`e^{J-\rho}-1`.
+
+        Infinite where it passes the largest float.
+        """
         # Rounding can leave the exponent at -1e-17 when the interval is empty.
-        return np.asarray(np.expm1(np.maximum(self.log_hazard + self.log_growth, 0.0)))
+        with np.errstate(over="ignore"):
+            return np.asarray(np.expm1(np.maximum(self.log_hazard + self.log_growth, 0.0)))
 
     @property
     def geometric_parameter(self) -> NDArray[np.float64]:

@@ -177,14 +177,30 @@ class _Riccati:
     width: _Array
 
 
+def _composed(slope: _Array, shift: _Array, start: _Array) -> _Array | None:
+    """Return y after each panel, of y' = slope y + shift; None where a product overflows.
+
+    Steps are composed pairwise: log2 of the panels in passes over arrays, not a pass a panel.
+    """
+    times, plus, reach = slope.copy(), shift.copy(), 1
+    with np.errstate(over="ignore", invalid="ignore"):  # looked at below
+        while reach < slope.shape[1]:
+            plus[:, reach:] += times[:, reach:] * plus[:, :-reach]
+            times[:, reach:] *= times[:, :-reach]
+            reach *= 2
+        after = times * start[:, None] + plus
+    return after if np.isfinite(after).all() else None
+
+
 def _scan(slope: _Array, shift: _Array, start: _Array) -> tuple[_Array, _Array]:
     """Return y at the beginning of each panel, and after the last, of y' = slope y + shift."""
-    begin = np.empty_like(shift)
-    y = start
-    for p in range(shift.shape[1]):
-        begin[:, p] = y
-        y = slope[:, p] * y + shift[:, p]
-    return begin, y
+    after = _composed(slope, shift, start)
+    if after is None:
+        after, y = np.empty_like(shift), start
+        for p in range(slope.shape[1]):
+            y = slope[:, p] * y + shift[:, p]
+            after[:, p] = y
+    return np.concatenate([start[:, None], after[:, :-1]], axis=1), after[:, -1]
 
 
 def _free(riccati: _Riccati, start: _Array) -> _Array:
@@ -195,12 +211,17 @@ def _free(riccati: _Riccati, start: _Array) -> _Array:
     total = np.exp(riccati.width * (riccati.linear @ weights))
     inner = width * ((riccati.square * growth) @ running.T)
     whole = riccati.width * ((riccati.square * growth) @ weights)
-    begin = np.empty_like(whole)
-    y = start
-    for p in range(whole.shape[1]):
-        begin[:, p] = y
-        y = total[:, p] * y / (1.0 + y * whole[:, p])
-    some = begin[..., None]
+    # A panel maps y to total y / (1 + whole y), which is a line in 1/y.
+    none = start <= 0.0
+    inverse = _composed(1.0 / total, whole / total, 1.0 / np.where(none, 1.0, start))
+    if inverse is None:
+        after, y = np.empty_like(whole), start
+        for p in range(whole.shape[1]):
+            y = total[:, p] * y / (1.0 + y * whole[:, p])
+            after[:, p] = y
+    else:
+        after = np.where(none[:, None], 0.0, 1.0 / inverse)
+    some = np.concatenate([start[:, None], after[:, :-1]], axis=1)[..., None]
     return np.asarray(growth * some / (1.0 + some * inner))
 
 
@@ -211,20 +232,32 @@ def _solve_single(riccati: _Riccati, start: _Array) -> tuple[_Array, _Array]:
     # Where little survives at the horizon, nothing is a guess as good.
     y = _free(riccati, start) if np.any(start > _RARE) else np.zeros_like(riccati.linear)
     days = riccati.width.sum(axis=0)[:, None]
+    # In place where it can be: at six antigens the arrays do not fit into the cache.
     for _ in range(_MOST_STEPS):
         guess = np.minimum(y, riccati.bound)
         bent = riccati.square * guess
-        linear = riccati.linear - 2.0 * bent
-        source = riccati.source + bent * guess
-        growth = np.exp(width * (linear @ running.T))
-        total = np.exp(riccati.width * (linear @ weights))
-        fed = source / growth
-        begin, end = _scan(total, total * riccati.width * (fed @ weights), start)
-        y = growth * (begin[..., None] + width * (fed @ running.T))
+        source = bent * guess
+        source += riccati.source
+        bent *= -2.0
+        bent += riccati.linear
+        growth = bent @ running.T
+        growth *= width
+        np.exp(growth, out=growth)
+        total = np.exp(riccati.width * (bent @ weights))
+        source /= growth
+        begin, end = _scan(total, total * riccati.width * (source @ weights), start)
+        y = source @ running.T
+        y *= width
+        y += begin[..., None]
+        y *= growth
         # The step left out half the curvature times the square of what it changed.
-        missed = riccati.square * (y - guess) ** 2 * days
-        if np.all((missed <= _CONVERGED * y) | riccati.void):
-            return y, end
+        guess -= y
+        guess *= guess
+        guess *= riccati.square
+        guess *= days
+        if np.all((guess <= _CONVERGED * y) | riccati.void):
+            # Only rounding lifts the solution above its own bound.
+            return np.minimum(y, riccati.bound), np.minimum(end, 1.0)
     raise ParameterError(
         "the equations of survival did not converge; rates and exposure must be of a size that a "
         "body can have; check them against the ranges of the ledger"

@@ -67,7 +67,11 @@ def check_fixed(fixed: str) -> None:
 
 
 def _check_events(events: float) -> float:
-    return float(require_non_negative("events", events, "give an expected number of loss events"))
+    return float(
+        require_non_negative(
+            "events", events, "give an expected number of loss events", scalar=True
+        )
+    )
 
 
 def mutant_probabilities(
@@ -191,7 +195,9 @@ def mutant_quantile(
     >>> mutant_quantile(0.5, 5.0, CloneLaw())
     14
     """
-    level = float(require_fraction("probability", probability, "give a probability below 1"))
+    level = float(
+        require_fraction("probability", probability, "give a probability below 1", scalar=True)
+    )
     if level == 1:
         raise ParameterError(
             "probability is 1; every number of mutants is possible, so no number is the largest; "
@@ -255,6 +261,11 @@ def estimate_events(counts: ArrayLike, law: CloneLaw) -> float:
             "on m from P(0) instead"
         )
     q = clone_probabilities(law, int(n.max()))
+    if not q[n[n > 0]].all():
+        raise ParameterError(
+            f"counts reach {int(n.max())}, and under this law such a clone has a probability "
+            "below the smallest number; no m explains the counts; change the law"
+        )
 
     def score(log_m: float) -> float:
         p = mutant_probabilities(float(np.exp(log_m)), law, int(n.max()))

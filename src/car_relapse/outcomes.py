@@ -44,8 +44,8 @@ class Detection:
     ``detection.relapse_cells``."""
 
     def __post_init__(self) -> None:
-        require_positive("remission_cells", self.remission_cells, "give a number of cells")
-        require_positive("relapse_cells", self.relapse_cells, "give a number of cells")
+        for name in ("remission_cells", "relapse_cells"):
+            require_positive(name, getattr(self, name), "give a number of cells", scalar=True)
         if self.relapse_cells <= self.remission_cells:
             raise ParameterError(
                 f"relapse_cells is {self.relapse_cells:g} and remission_cells is "

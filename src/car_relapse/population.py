@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from car_relapse.antigens import Losses
 from car_relapse.errors import (
     ParameterError,
+    require_count,
     require_finite,
     require_fraction,
     require_instance,
@@ -95,6 +96,9 @@ class Subgroup:
 
     def __post_init__(self) -> None:
         require_fraction("weight", self.weight, "give a share of all patients", scalar=True)
+        for name, kind in (("leukaemia", Leukaemia), ("losses", Losses)):
+            if getattr(self, name) is not None:
+                require_instance(name, getattr(self, name), kind, "None is that of the population")
         if not require_non_negative(
             "killing_factor", self.killing_factor, "1 leaves it as it is", scalar=True
         ):
@@ -109,7 +113,8 @@ def or_gate_engagement(antigens: int) -> tuple[float, ...]:
     >>> or_gate_engagement(2)
     (1.0, 1.0, 1.0, 0.0)
     """
-    return tuple([1.0] * (2**antigens - 1) + [0.0])
+    k = require_count("antigens", antigens, "count the targeted antigens", minimum=1, maximum=6)
+    return tuple([1.0] * (2**k - 1) + [0.0])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,7 +157,14 @@ class Population:
     """Patients with other medians; who is in none has those of the population."""
 
     def __post_init__(self) -> None:
-        require_non_negative("burden_log10_sd", self.burden_log10_sd, "0 means one burden for all")
+        remedy = "0 means one burden for all"
+        require_non_negative("burden_log10_sd", self.burden_log10_sd, remedy, scalar=True)
+        require_instance("leukaemia", self.leukaemia, Leukaemia, "give a Leukaemia")
+        require_instance("detection", self.detection, Detection, "give default_detection()")
+        if not isinstance(self.killing, Killing | LinearKilling):
+            raise ParameterError(
+                f"killing is {self.killing!r}; it must be a Killing or a LinearKilling; give one"
+            )
         require_instance("spread", self.spread, Spread, "give a Spread")
         require_instance("losses", self.losses, Losses, "give a Losses")
         for group in self.subgroups:
@@ -253,7 +265,10 @@ class Population:
                         f"correlation names {name!r}, which does not differ between patients; "
                         "only what differs can be correlated; give it a spread"
                     )
-            if one == other or not -1 <= float(require_finite("correlation", value, "")) <= 1:
+            if (
+                one == other
+                or not -1 <= float(require_finite("correlation", value, "", scalar=True)) <= 1
+            ):
                 raise ParameterError(
                     f"correlation of {one!r} and {other!r} is {value!r}; two different effects "
                     "have a correlation in [-1, 1]; correct it"
@@ -328,6 +343,7 @@ class Population:
         ParameterError
             When a patient is drawn for whom the laws of the engine do not hold.
         """
+        require_instance("rng", rng, np.random.Generator, "give numpy.random.default_rng(seed)")
         curve = self.exposures.sample(n, rng)
         subgroup = np.zeros(n, dtype=np.int8)
         if self.subgroups:

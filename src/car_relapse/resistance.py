@@ -20,7 +20,9 @@ from scipy.integrate import solve_ivp
 from car_relapse.antigens import Losses
 from car_relapse.errors import (
     ParameterError,
+    require_broadcast,
     require_fraction,
+    require_instance,
     require_non_negative,
     require_positive,
 )
@@ -47,8 +49,8 @@ _STEP = 0.2
 
 def _growing(birth: float, death: float) -> tuple[float, float]:
     """Return net rate and survival of a line, or raise when it does not grow."""
-    b = float(require_positive("birth_rate", birth, _RATE_REMEDY))
-    d = float(require_non_negative("death_rate", death, _RATE_REMEDY))
+    b = float(require_positive("birth_rate", birth, _RATE_REMEDY, scalar=True))
+    d = float(require_non_negative("death_rate", death, _RATE_REMEDY, scalar=True))
     if d >= b:
         raise ParameterError(
             f"death_rate is {d:g} and birth_rate {b:g}; untreated cells must grow, so death_rate "
@@ -57,10 +59,15 @@ def _growing(birth: float, death: float) -> tuple[float, float]:
     return b - d, 1.0 - d / b
 
 
+def _one(name: str, value: float) -> float:
+    return float(require_positive(name, value, "give a single number", scalar=True))
+
+
 def _log_size(size: ArrayLike, survival: ArrayLike) -> NDArray[np.float64]:
     n = require_positive("size", size, _SIZE_REMEDY)
     s = require_fraction("survival", survival, "give 1 - d/b")
     require_positive("survival", survival, "untreated cells must grow: d < b")
+    require_broadcast("give one size, or one for each survival", size=n, survival=s)
     if np.any(n * s <= 1):
         raise ParameterError(
             f"size times survival is {np.min(n * s):g}; the line of the founder must have grown, "
@@ -108,7 +115,8 @@ def expected_full_loss(size: float, survival: float, losses: Losses) -> float:
     >>> round(expected_full_loss(1e11, 0.4, Losses(per_antigen=(1e-6, 1e-6))), 1)
     372.5
     """
-    divisions = float(divisions_per_line(size, survival))
+    require_instance("losses", losses, Losses, "give a car_relapse.Losses")
+    divisions = float(divisions_per_line(_one("size", size), _one("survival", survival)))
     one_by_one = float(np.prod(losses.per_antigen)) * divisions**losses.antigens
     return size * (one_by_one + losses.common_mode * divisions)
 
@@ -125,7 +133,8 @@ def balancing_common_mode(size: float, survival: float, losses: Losses) -> float
     >>> f"{balancing_common_mode(1e11, 0.4, Losses(per_antigen=(1e-6, 1e-6))):.2e}"
     '6.10e-11'
     """
-    divisions = float(divisions_per_line(size, survival))
+    require_instance("losses", losses, Losses, "give a car_relapse.Losses")
+    divisions = float(divisions_per_line(_one("size", size), _one("survival", survival)))
     return float(np.prod(losses.per_antigen)) * divisions ** (losses.antigens - 1)
 
 
@@ -166,6 +175,8 @@ def no_resistant_cell(
             "death_ratio is 1; resistant cells must grow, so it must be < 1; lower the death rate"
         )
     growth = require_positive("relative_growth", relative_growth, "1 means equal growth")
+    remedy = "give arrays of one shape"
+    require_broadcast(remedy, events=m, death_ratio=ratio, relative_growth=growth)
     # scipy's hypergeometric function fails for some ratios near 1. With y = exp(-e^v) the
     # trapezoidal rule in v is exact to double precision, and no difference loses digits.
     x = np.exp(_STEP * np.arange(-600.0, 35.0))
@@ -221,7 +232,7 @@ def no_loss_yet(
     """
     t = require_non_negative("day", day, "count days from the founder")
     net, survival = _growing(birth_rate, death_rate)
-    u = float(require_fraction("loss", loss, _LOSS_REMEDY))
+    u = float(require_fraction("loss", loss, _LOSS_REMEDY, scalar=True))
     seeds = u / survival**2
     return np.asarray(1.0 / (1.0 + seeds * np.exp(np.minimum(net * t, 700.0))))
 
@@ -255,7 +266,7 @@ def first_loss_day(
     if np.any((q == 0) | (q == 1)):
         raise ParameterError(f"probability is {probability!r}; it must lie in (0, 1); {remedy}")
     net, survival = _growing(birth_rate, death_rate)
-    u = float(require_fraction("loss", loss, _LOSS_REMEDY))
+    u = float(require_fraction("loss", loss, _LOSS_REMEDY, scalar=True))
     require_positive("loss", loss, "without loss there is no first one")
     odds = np.log(q) - np.log1p(-q)
     return np.asarray((odds - np.log(u) + 2.0 * np.log(survival)) / net)
@@ -303,8 +314,9 @@ def full_loss_lines(
     >>> round(full_loss_lines(1e11, birth_rate=0.25, death_rate=0.15, losses=both), 4)
     0.1068
     """
+    require_instance("losses", losses, Losses, "give a car_relapse.Losses")
     net, survival = _growing(birth_rate, death_rate)
-    oldest = float(_log_size(size, survival)) / net
+    oldest = float(_log_size(_one("size", size), _one("survival", survival))) / net
     if lasting not in ("alive", "for ever"):
         raise ParameterError(
             f"lasting is {lasting!r}; it must be 'alive' or 'for ever'; choose one"
@@ -343,7 +355,7 @@ def double_loss_lines_small_rates(size: float, survival: float, losses: Losses) 
         When an argument breaks its rule.
     """
     first, second = _two(losses)
-    log_size = float(_log_size(size, survival))
+    log_size = float(_log_size(_one("size", size), _one("survival", survival)))
     if survival == 1:
         raise ParameterError(
             "survival is 1; this approximation divides by 1 - s, so it must be < 1; use "
@@ -391,6 +403,7 @@ def surviving_double_loss_lines(size: float, survival: float, losses: Losses) ->
 
 
 def _two(losses: Losses) -> tuple[float, float]:
+    require_instance("losses", losses, Losses, "give a car_relapse.Losses")
     if losses.antigens != 2:
         raise ParameterError(
             f"per_antigen has {losses.antigens} entries; this formula holds for two antigens; use "

@@ -34,7 +34,7 @@ from numpy.typing import ArrayLike
 
 from car_relapse.checkpoint import Checkpoint, describe
 from car_relapse.cohort import BLOCK, Population, simulate_range
-from car_relapse.errors import CarRelapseError, ParameterError, require_count
+from car_relapse.errors import CarRelapseError, ParameterError, require_count, require_instance
 from car_relapse.outcomes import Cohort
 from car_relapse.progress import Meter, Progress
 from car_relapse.summary import Summary, checked_days, summarise
@@ -400,6 +400,7 @@ def cohort_hash(cohort: Cohort) -> str:
     >>> cohort_hash(one) == cohort_hash(two)
     True
     """
+    require_instance("cohort", cohort, Cohort, "give a car_relapse.Cohort")
     digest = hashlib.sha256()
     for f in fields(cohort):
         values = np.asarray(getattr(cohort, f.name))

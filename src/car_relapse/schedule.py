@@ -27,8 +27,8 @@ _Array = NDArray[np.float64]
 _SETTLED = 40.0
 # Below e^-760 expected cells there is nothing left that double precision could hold.
 _NOTHING_LEFT = 760.0
-# On a panel the log of a line's size changes by no more than this.
-_WIDEST = 3.0
+# On a panel the log of a line's size changes by no more than this: 16 nodes keep 14 digits of it.
+_WIDEST = 8.0
 _RESOLVED = 1e-12
 _MOST_PANELS = 6_000
 

@@ -108,6 +108,7 @@ def summarise(cohort: Cohort, days: ArrayLike) -> Summary:
     ParameterError
         When `days` is not an ascending list of days >= 0.
     """
+    require_instance("cohort", cohort, Cohort, "give a car_relapse.Cohort")
     grid = checked_days(days)
     members = [cohort.outcome == outcome for outcome in Outcome]
     return Summary(

@@ -15,11 +15,17 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from car_relapse.errors import ParameterError, require_finite, require_non_negative
+from car_relapse.errors import (
+    ParameterError,
+    require_broadcast,
+    require_finite,
+    require_non_negative,
+)
 
 __all__ = ["dominant_growth_rate", "low_fraction"]
 
 _REMEDY = "give a rate per day"
+_LARGEST_RATE = 1e150  # its square is a number
 
 
 def low_fraction(switch_off: ArrayLike, switch_on: ArrayLike) -> NDArray[np.float64]:
@@ -79,8 +85,14 @@ def dominant_growth_rate(
     """
     off = require_non_negative("switch_off", switch_off, _REMEDY)
     on = require_non_negative("switch_on", switch_on, _REMEDY)
-    high = require_finite("high_rate", high_rate, _REMEDY) - off
-    low = require_finite("low_rate", low_rate, _REMEDY) - on
+    high = require_finite("high_rate", high_rate, _REMEDY)
+    low = require_finite("low_rate", low_rate, _REMEDY)
+    require_broadcast(_REMEDY, high_rate=high, low_rate=low, switch_off=off, switch_on=on)
+    if max(np.max(np.abs(v), initial=0.0) for v in (off, on, high, low)) > _LARGEST_RATE:
+        raise ParameterError(
+            f"a rate is above {_LARGEST_RATE:g} per day; sums of such rates overflow; {_REMEDY}"
+        )
+    high, low = high - off, low - on
     gap = np.abs(high - low)
     reach = gap + np.hypot(gap, 2.0 * np.sqrt(off) * np.sqrt(on))
     # What switching adds to the faster state, without a difference of near-equal numbers.

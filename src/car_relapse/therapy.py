@@ -13,6 +13,7 @@ from car_relapse.errors import (
     require_finite,
     require_instance,
     require_non_negative,
+    require_positive,
 )
 from car_relapse.exposure import Exposure
 from car_relapse.gates import Gate, OrGate
@@ -42,6 +43,16 @@ class Therapy:
             raise ParameterError(
                 f"gate is {self.gate!r}; it must be one of car_relapse.gates; write gate=OrGate()"
             )
+        if not callable(getattr(self.exposure, "last_day_above", None)):
+            raise ParameterError(
+                f"exposure is {self.exposure!r}; it must be a curve of a product's level; give one "
+                "of car_relapse.exposure, such as stein_typical()"
+            )
+        if not callable(getattr(self.killing, "level_for", None)):
+            raise ParameterError(
+                f"killing is {self.killing!r}; it must be a law of killing; give a Killing or a "
+                "LinearKilling"
+            )
         curves = np.asarray(self.exposure.level(0.0))
         if curves.ndim:
             raise ParameterError(
@@ -70,7 +81,8 @@ class Therapy:
 
     def last_day_above(self, rate: float) -> float:
         """Return the last day on which killing is at least `rate` (1/day), or 0 if never."""
-        level = self.killing.level_for(rate)
+        asked = require_positive("rate", rate, "give a rate per day", scalar=True)
+        level = self.killing.level_for(asked)
         if not np.isfinite(level):
             return 0.0
         day = float(self.exposure.last_day_above(level))
@@ -151,10 +163,20 @@ def sequential(given: Sequence[Therapy], first_days: Sequence[float]) -> tuple[T
     ParameterError
         When there are not as many days as products, or a day is negative.
     """
+    if np.ndim(given) != 1 or np.ndim(first_days) != 1:
+        raise ParameterError(
+            f"given is {given!r} and first_days is {first_days!r}; both must be lists; give "
+            "products, and the day of each"
+        )
     if len(given) != len(first_days):
         raise ParameterError(
             f"first_days has {len(first_days)} entries and there are {len(given)} products; each "
             "product is given on one day; give as many"
         )
     pairs = zip(given, first_days, strict=True)
-    return products(tuple(replace(product, first_day=day) for product, day in pairs))
+    return products(
+        tuple(
+            replace(require_instance("given", product, Therapy, "give a Therapy"), first_day=day)
+            for product, day in pairs
+        )
+    )

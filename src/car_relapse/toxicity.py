@@ -90,6 +90,7 @@ def killing_dose(product: Therapy, day: float) -> float:
     >>> round(killing_dose(typical_patient().therapy, 28.0), 2)
     16.4
     """
+    require_instance("product", product, Therapy, "give a car_relapse.Therapy")
     end = float(require_non_negative("day", day, "count days from infusion", scalar=True))
     nodes, weights, _ = gauss_rule()
     edges = np.unique([0.0, *(k for k in product.kinks if 0 < k < end), end])
@@ -154,6 +155,7 @@ def expected_loss(
     >>> expected_loss(b_cells, replace(given, gate=AndNotGate()), 28.0).item()
     0.0
     """
+    require_instance("tissue", tissue, HealthyTissue, "give a HealthyTissue")
     days = require_non_negative("day", day, "count days from infusion")
     several = products(therapy)
     weight, engagement = tissue.groups()

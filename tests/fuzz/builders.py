@@ -15,8 +15,10 @@ from car_relapse import (
     antigens,
     branching,
     calibration,
-    calibration_law,
+    calibration_points,
+    celltypes,
     engagement,
+    feedback_types,
     followup,
     gates,
     luria_delbrueck,
@@ -167,11 +169,11 @@ def five_curves(c: Context) -> Any:
 def patients(c: Context) -> Any:
     drawn = per_patient(c)
     birth = np.array([c.log_uniform(1e-3, 10.0) for _ in drawn["burden"]])
-    return calibration_law.Patients(birth_rate=birth, death_rate=birth * c.rng.random(), **drawn)
+    return calibration_points.Patients(birth_rate=birth, death_rate=birth * c.rng.random(), **drawn)
 
 
 def points(c: Context) -> Any:
-    return calibration_law.points(stein_population(), 8, seed=int(c.rng.integers(99)))
+    return calibration_points.points(stein_population(), 8, seed=int(c.rng.integers(99)))
 
 
 def calibrated(c: Context) -> Any:
@@ -270,3 +272,35 @@ def population_of_patients(c: Context) -> dict[str, Any]:
 
 def subgroup(c: Context) -> dict[str, Any]:
     return {"name": "some", "weight": c.rng.random(), "killing_factor": c.log_uniform(0.01, 100.0)}
+
+
+def healthy(c: Context) -> dict[str, Any]:
+    return {"engagement": (c.rng.random(), c.rng.random()), "veto": c.rng.random()}
+
+
+def patient_batch(c: Context) -> dict[str, Any]:
+    template = c.make("Patient")
+    n = int(c.rng.integers(1, 4))
+    return {
+        "template": template,
+        "birth_rate": template.leukaemia.birth_rate * (1.0 + c.rng.random(n)),
+        "burden": np.array([population(c) for _ in range(n)]),
+    }
+
+
+def tumour_types(c: Context) -> Any:
+    types = celltypes.cell_types(c.make("Patient"))
+    return feedback_types.tumour_types(types)
+
+
+def feedback_run(c: Context) -> dict[str, Any]:
+    types = tumour_types(c)
+    killing = rate_or_none(c)
+    return {
+        "types": types,
+        "car": feedback_types.Prescribed(rate=lambda day: killing),
+        "start": np.array([float(int(population(c))) for _ in types.birth]),
+        "days": [0.0, c.log_uniform(1e-3, 100.0)],
+        "n": 2,
+        "rng": np.random.default_rng(1),
+    }

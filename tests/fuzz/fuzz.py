@@ -159,7 +159,10 @@ def _is_word(annotation: str) -> bool:
 
 
 def _takes_arrays(annotation: str) -> bool:
-    return re.search(r"ArrayLike|NDArray|Sequence|tuple|Schedule", annotation) is not None
+    return (
+        re.search(r"ArrayLike|NDArray|Sequence|tuple|Schedule|Number|Floats", annotation)
+        is not None
+    )
 
 
 def spoil(full_name: str, annotation: str, c: Context) -> tuple[Any, bool] | None:

@@ -109,5 +109,5 @@ def test_types_that_never_grow_have_nothing_to_wait_for():
 
 
 def test_growth_panels_resolve_the_fastest_patient():
-    assert growth_panels(np.array([30.0, 300.0]), np.array([0.1, 0.1])) == 11
+    assert growth_panels(np.array([30.0, 300.0]), np.array([0.1, 0.1])) == 5
     assert stein_typical().kinks[0] in killing_schedule(PATIENT.products, TYPES).edges

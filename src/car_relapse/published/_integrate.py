@@ -30,6 +30,37 @@ Watch = Callable[[float, State], float]
 _RTOL = 1e-11
 _ATOL = 1e-12
 
+#: A course of the papers needs some thousand looks at the slope; stiff ones may need endless.
+_MOST_LOOKS = 100_000
+
+
+def _run(slope: Slope, span: tuple[float, float], start: State, method: str, **options: Any) -> Any:
+    """Integrate, or raise when the course cannot be followed in numbers or in time."""
+    looks = 0
+
+    def watched(day: float, state: State) -> ArrayLike:
+        nonlocal looks
+        looks += 1
+        if looks > _MOST_LOOKS:
+            raise ParameterError(
+                f"the course needs more than {_MOST_LOOKS} steps before day {span[1]:g}; its rates "
+                "lie too far apart; bring the parameters closer to those of the paper"
+            )
+        return slope(day, state)
+
+    try:
+        # What overflows would come out as NaN, or as a course that no longer obeys the model.
+        with np.errstate(over="raise", invalid="raise", divide="raise"):
+            run = solve_ivp(watched, span, start, method, rtol=_RTOL, **options)
+    except FloatingPointError:
+        run = None
+    if run is None or not run.success:
+        raise ParameterError(
+            f"the course cannot be followed to day {span[1]:g}: a population passes what a number "
+            "can hold; shorten it, or bring the parameters closer to those of the paper"
+        )
+    return run
+
 
 def check_positive_fields(parameters: object, names: tuple[str, ...], where: str) -> None:
     """Raise a ParameterError unless each named field is one number, finite and > 0."""
@@ -84,9 +115,7 @@ def integrate(
     state = np.asarray(start, dtype=float)
     if days[-1] <= first:
         return np.repeat(state[:, None], days.size, axis=1)
-    run = solve_ivp(
-        slope, (first, float(days[-1])), state, method, t_eval=days, rtol=_RTOL, atol=atol
-    )
+    run = _run(slope, (first, float(days[-1])), state, method, t_eval=days, atol=atol)
     return np.asarray(run.y)
 
 
@@ -115,9 +144,7 @@ def first_day(
 
     marked: Any = event
     marked.terminal, marked.direction = True, direction
-    run = solve_ivp(
-        slope, (0.0, horizon), np.asarray(start), method, events=marked, rtol=_RTOL, atol=_ATOL
-    )
+    run = _run(slope, (0.0, horizon), np.asarray(start), method, events=marked, atol=_ATOL)
     if run.t_events[0].size == 0:
         raise ParameterError(
             f"until is {horizon:g}; there is {what} only if one comes before that day; "
