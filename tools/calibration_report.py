@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from car_relapse.calibration_table import StoredRow, stored
 from car_relapse.figures.style import (
@@ -195,7 +196,8 @@ def profile_figure() -> Drawing:
     n = {key: value.text for key, value in numbers.items()}
     column, value, rise = [], [], []
     with house_style():
-        figure, panels = axes(columns=len(items), width=9.0, height=2.6)
+        figure = Figure(figsize=(6.4, 4.8), layout="constrained")
+        panels = figure.subplots(2, 3, sharey=True).flatten()
         for index, (item, ax) in enumerate(zip(items, panels, strict=True)):
             points = sorted((r.value, r.deviance) for r in stored("profile") if r.item == item)
             x, y = np.array(points).T
@@ -208,11 +210,10 @@ def profile_figure() -> Drawing:
             ax.set_xscale("log")
             ax.minorticks_off()
             ax.set_ylim(-4, 8)
-            ax.set_title(NAMES[item][1], fontsize=9)
-            ax.tick_params(labelsize=8)
-            if index:
-                ax.set_yticklabels([])
-        panels[0].set_ylabel("rise of the deviance", fontsize=9.5)
+            ax.set_title(NAMES[item][1], fontsize=11)
+            ax.tick_params(labelsize=10)
+        for ax in panels[::3]:
+            ax.set_ylabel("rise of the deviance")
     return Drawing(
         figure=figure,
         caption="A narrow valley is a parameter that the data fix; burden is flat and the spread "

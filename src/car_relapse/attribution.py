@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from car_relapse.celltypes import CellTypes, density_groups
-from car_relapse.errors import ParameterError, require_instance
+from car_relapse.errors import ParameterError, require_count, require_instance
 from car_relapse.exponents import (
     Founders,
     LinesAtInfusion,
@@ -68,6 +68,7 @@ class Attribution:
 
         Negative where lines escape by two paths at once.
         """
+        relapse_class = require_count("relapse_class", relapse_class, "count from 0", maximum=3)
         parts = [path.lines for path in self.paths if path.relapse_class == relapse_class]
         return self.class_lines[relapse_class] - sum(parts)
 

@@ -110,7 +110,7 @@ class Profile:
         The rise is counted from the lowest point of the profile, which for a parameter that was
         not fitted may lie elsewhere.
         """
-        require_positive("value", value, "give the fitted parameter", scalar=True)
+        value = float(require_positive("value", value, "give the fitted parameter", scalar=True))
         x, y = np.log(self.value), np.sqrt(self.rise - self.rise.min())
         ends: list[float | None] = []
         for side in (x < np.log(value), x > np.log(value)):

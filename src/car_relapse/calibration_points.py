@@ -63,15 +63,15 @@ class Patients:
         shapes |= {
             f"curve.{f.name}": np.shape(getattr(self.curve, f.name)) for f in fields(SteinExposure)
         }
-        if len(n) != 1 or any(shape != n for shape in shapes.values()):
-            raise ParameterError(
-                f"birth_rate has shape {n} and the others {shapes}; each holds one number for "
-                "every patient; give arrays of one length"
-            )
         if np.any(np.asarray(self.death_rate) >= self.birth_rate):
             raise ParameterError(
                 "death_rate reaches birth_rate in at least one patient; untreated leukaemia "
                 "grows; lower death_rate"
+            )
+        if len(n) != 1 or any(shape != n for shape in shapes.values()):
+            raise ParameterError(
+                f"birth_rate has shape {n} and the others {shapes}; each holds one number for "
+                "every patient; give arrays of one length"
             )
 
     def block(self, first: int, last: int) -> Patients:

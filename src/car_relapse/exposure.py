@@ -284,7 +284,7 @@ class SteinPopulation:
         sd = require_non_negative("log_sd", self.log_sd, "see the ledger rows stein.spread.*")
         if sd.shape != (len(_FIELDS),):
             raise ParameterError(
-                f"log_sd has shape {sd.shape}; it needs one for each of "
+                f"log_sd has {sd.size} entries; it needs one for each of "
                 f"{', '.join(_FIELDS)}; give six"
             )
 

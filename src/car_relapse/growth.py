@@ -328,7 +328,10 @@ def sample_surviving_mass(
     >>> sample_surviving_mass([0.0, 1e6], 0.5, np.random.default_rng(1)) > 0
     array([False,  True])
     """
-    require_instance("rng", rng, np.random.Generator, "give numpy.random.default_rng(seed)")
+    if not callable(getattr(rng, "poisson", None)):
+        raise ParameterError(
+            f"rng is {rng!r}; it must draw random numbers; give numpy.random.default_rng(seed)"
+        )
     mean = np.atleast_1d(require_non_negative("lines", lines, "give expected numbers of lines"))
     if mean.ndim > 1:
         raise ParameterError(

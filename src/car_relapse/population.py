@@ -167,6 +167,10 @@ class Population:
             )
         require_instance("spread", self.spread, Spread, "give a Spread")
         require_instance("losses", self.losses, Losses, "give a Losses")
+        if not isinstance(self.subgroups, tuple | list):
+            raise ParameterError(
+                f"subgroups is {self.subgroups!r}; it must be a tuple of Subgroup; give () for none"
+            )
         for group in self.subgroups:
             require_instance("subgroup", group, Subgroup, "give a Subgroup")
         self._check_burden()

@@ -163,7 +163,7 @@ def sequential(given: Sequence[Therapy], first_days: Sequence[float]) -> tuple[T
     ParameterError
         When there are not as many days as products, or a day is negative.
     """
-    if np.ndim(given) != 1 or np.ndim(first_days) != 1:
+    if not all(isinstance(each, Sequence | np.ndarray) for each in (given, first_days)):
         raise ParameterError(
             f"given is {given!r} and first_days is {first_days!r}; both must be lists; give "
             "products, and the day of each"

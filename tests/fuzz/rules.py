@@ -286,7 +286,7 @@ _rules(one_of("gauss-hermite", "equal probability", "log"), r"AntigenDensities\.
 
 _rules(one_of([0.5, 0.5], [1.0]), r"sample_mixture\.fractions")
 _rules(maybe(whole(1, 50)), r"sample_two_types\.steps")
-_rules(one_of(1, 2), r"least_lost\.relapse_class")
+_rules(one_of(1, 2), r"(least_lost|remainder)\.relapse_class")
 _rules(one_of(0), r"Regrowth\.product")
 _rules(population, r"Regrowth\.cells")
 
@@ -383,6 +383,9 @@ LEFT_OUT = re.compile(
             r"|leaps\.refuse_overflow|crossing|quadrature"
             r"|engine|history|presentation|shared_killing|unequal_killing"
             r"|feedback_types\.\w+\.(advance|killing))(\.|$)",
+            # Asked by cell_types for every type of cell, with what Patient and the functions of
+            # gates have checked.
+            r"antigens\.Plasticity\.|gates\.\w+Gate\.(reads|fraction)$|course\.Courses\.",
             # A check that takes arguments of any name.
             r"errors\.require_broadcast$",
         )

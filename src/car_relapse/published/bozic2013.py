@@ -344,7 +344,7 @@ def failure_probability(
     0.29
     """
     require_instance("parameters", parameters, BozicParameters, "give BozicParameters(...)")
-    if law not in _LAWS:
+    if not isinstance(law, str) or law not in _LAWS:
         raise ParameterError(f"law is {law!r}; it must be one of {', '.join(_LAWS)}; choose one")
     number = require_count("lesions", lesions, "give a number of lesions", minimum=1)
     total = positive("size", size, "give the number of cells at the start")

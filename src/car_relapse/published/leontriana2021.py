@@ -280,6 +280,15 @@ def _dual_early(p: DualParameters, days: NDArray[np.float64]) -> NDArray[np.floa
     return integrate(lambda _, y: _dual_linear_slope(p, y), start, days)
 
 
+def _logs(cells: NDArray[np.float64]) -> NDArray[np.float64]:
+    if not np.all(cells > 0):
+        raise ParameterError(
+            "a population falls below what a number can hold within the first day; bring the "
+            "parameters closer to those of the paper"
+        )
+    return np.asarray(np.log(cells))
+
+
 def solve_dual(parameters: DualParameters, days: ArrayLike) -> DualCourse:
     """Return the course of the dual-target model on `days`.
 
@@ -305,7 +314,7 @@ def solve_dual(parameters: DualParameters, days: ArrayLike) -> DualCourse:
     switch = _dual_early(parameters, np.append(early[early < _LINEAR_DAYS], _LINEAR_DAYS))
     later = integrate(
         lambda _, y: _dual_slope(parameters, y),
-        np.log(switch[:, -1]),
+        _logs(switch[:, -1]),
         np.append(_LINEAR_DAYS, grid[grid > _LINEAR_DAYS]),
         first=_LINEAR_DAYS,
     )
@@ -320,7 +329,7 @@ def _dual_turn(
     switch = _dual_early(p, np.array([_LINEAR_DAYS]))[:, -1]
     day, log_size = first_turn(
         lambda _, y: _dual_slope(p, y),
-        np.log(switch),
+        _logs(switch),
         species,
         direction=direction,
         until=until,
