@@ -5,7 +5,7 @@ inactivated by them (equations 1 and 2):
 
 .. math::
 
-    C' &= \rho_C \frac{C\,T}{g_T + T} - \alpha_1 \frac{C\,T}{g_C + C} - \frac{C}{\tau_C},
+    C' = \rho_C \frac{C\,T}{g_T + T} - \alpha_1 \frac{C\,T}{g_C + C} - \frac{C}{\tau_C},
     \qquad T' = \rho_T T - \alpha_2 C\,T .
 
 With a *dual* target, CAR-T cells :math:`\bar C` that are outside the tumour expand on healthy
