@@ -141,9 +141,16 @@ def iter_cohorts(
 
 
 def simulate(
-    population: Population, n: int, *, seed: int, chunk: int = _CHUNK, client: Any = None
+    population: Population,
+    n: int,
+    seed: int,
+    client: Any = None,
+    *,
+    chunk: int | None = None,
 ) -> Cohort:
     """Return a cohort of `n` virtual patients.
+
+    `car_relapse.scaleout.simulate_on` also shows how far it is, stops and resumes.
 
     Parameters
     ----------
@@ -153,11 +160,11 @@ def simulate(
         Number of patients, >= 1.
     seed : int
         Seed; the same seed gives the same patients, bit for bit.
-    chunk : int, optional
-        Patients simulated before their arrays are joined, >= 1; changes memory use, never
-        results.
     client : distributed.Client, optional
         Dask cluster to simulate on, with the same results.
+    chunk : int, optional
+        Patients simulated before their arrays are joined, >= 1; changes memory use, never
+        results. By default 4096, and on a cluster tasks long enough for its scheduler.
 
     Returns
     -------
@@ -174,7 +181,8 @@ def simulate(
     10
     """
     if client is not None:
-        from car_relapse.scaleout import simulate_on
+        from car_relapse.scaleout import TASK, simulate_on
 
-        return simulate_on(client, population, n, seed=seed, chunk=chunk)
-    return _join(list(iter_cohorts(population, n, seed=seed, chunk=chunk)))
+        return simulate_on(client, population, n, seed=seed, chunk=TASK if chunk is None else chunk)
+    step = _CHUNK if chunk is None else chunk
+    return _join(list(iter_cohorts(population, n, seed=seed, chunk=step)))

@@ -90,10 +90,12 @@ def test_a_client_is_handed_on(monkeypatch):
         return "cohort"
 
     module = types.ModuleType("car_relapse.scaleout")
-    module.simulate_on = simulate_on
+    module.simulate_on, module.TASK = simulate_on, 12_800
     monkeypatch.setitem(sys.modules, "car_relapse.scaleout", module)
     assert simulate(POPULATION, 5, seed=1, chunk=256, client="cluster") == "cohort"
-    assert asked == [("cluster", POPULATION, 5, 1, 256)]
+    assert simulate(POPULATION, 5, 1, "cluster") == "cohort"
+    # Unless asked otherwise, tasks are long enough for a scheduler.
+    assert asked == [("cluster", POPULATION, 5, 1, 256), ("cluster", POPULATION, 5, 1, 12_800)]
 
 
 def test_other_seeds_and_other_blocks_are_other_patients(cohort):

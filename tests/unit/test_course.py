@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
 import slow_twins
 from scipy import stats
+from scipy.integrate import solve_ivp
 from scipy.linalg import expm
 
 from car_relapse.antigens import Losses, Plasticity
@@ -242,6 +244,33 @@ def test_steps_as_long_as_a_month_change_no_law_of_one_type():
     fine = sample_courses(PATIENT, np.arange(51.0), 1000, np.random.default_rng(74))
     for now, then in ((coarse.targeted, fine.targeted), (coarse.escaped, fine.escaped)):
         assert stats.ks_2samp(now[:, -1], then[:, -1]).pvalue > 1e-3
+
+
+def test_a_trillion_cells_of_three_antigens_keep_the_means_of_every_state():
+    patient = replace(
+        PATIENT,
+        leukaemia=replace(PATIENT.leukaemia, burden=1e12),
+        losses=Losses(per_antigen=(1e-4, 2e-4, 3e-4), common_mode=1e-5),
+    )
+    day = [0.0, 3.0, 10.0]
+    many = sample_courses(patient, day, 400, np.random.default_rng(77))
+    assert np.all(many.cells[:, 0, 0] == 1e12)
+    types = cell_types(patient)
+    rates = types.birth[:, None] * types.daughters - np.diag(types.death)
+
+    def slope(day, path):
+        kill = float(patient.therapy.killing_rate(day)) * types.engagement[0]
+        return (path.reshape(types.size, -1) @ (rates - np.diag(kill))).ravel()
+
+    for i, span in enumerate(pairwise(day)):
+        run = solve_ivp(
+            slope, span, np.eye(types.size).ravel(), method="DOP853", rtol=1e-9, atol=1e-14
+        )
+        wanted = many.cells[:, i] @ run.y[:, -1].reshape(types.size, -1)
+        excess = many.cells[:, i + 1] - wanted
+        assert np.all(many.cells[:, i + 1].mean(axis=0)[[0, 7, 8]] > 1e6)
+        error = excess.std(axis=0) / np.sqrt(400)
+        assert np.all(np.abs(excess.mean(axis=0)) <= 4 * error + 1e-6 * wanted.mean(axis=0))
 
 
 def test_two_antigens_leave_partial_losses_as_often_as_the_means_say():

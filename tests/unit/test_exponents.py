@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import slow_twins
-from scipy.integrate import quad
+from scipy.integrate import quad, solve_ivp
 
 from car_relapse.antigens import Losses, Plasticity
 from car_relapse.exponents import chunks, class_lines, growth_founders, mean_fate, negative_lines
@@ -69,6 +69,28 @@ def test_ways_to_count_agree_on_the_whole():
     )
     assert np.all(before <= whole)
     assert float(shared[0]) <= min(float(preexisting[0]), whole[:2].sum())
+
+
+@pytest.mark.parametrize("antigens", [1, 2, 3])
+def test_every_line_of_a_leukaemia_is_counted_as_a_general_integrator_counts_them_to_1e_8(antigens):
+    losses = Losses(per_antigen=(1e-5, 3e-4, 2e-6)[:antigens], common_mode=1e-8)
+    patient = replace(
+        PATIENT, losses=losses, leukaemia=Leukaemia(birth_rate=0.6, death_rate=0.2, burden=1e11)
+    )
+    lines = patient_lines(patient)
+    now = lines.fates.sum(axis=0)[:, 0]
+    loss = lines.daughters[0] if lines.daughters.ndim == 2 else lines.daughters[:, :, 0][0]
+    matrix = lines.daughters if lines.daughters.ndim == 2 else lines.daughters[:, :, 0]
+
+    def back(age, y):
+        # Without killing before infusion; the last entry adds up the founders of every age.
+        f = y[:-1]
+        change = 0.6 * (f * (1 - matrix @ f) + matrix @ f - f) - 0.2 * f
+        return np.append(change, np.exp(-0.4 * age) * 0.6 * loss[1:] @ f[1:])
+
+    run = solve_ivp(back, (0.0, 90.0), np.append(now, 0.0), method="DOP853", rtol=1e-12, atol=1e-40)
+    wanted = 1e11 * (run.y[-1, -1] - np.log1p(-now[0]))
+    assert class_lines(lines)[0].sum() == pytest.approx(wanted, rel=1e-8)
 
 
 def test_chunks_cover_every_problem_once():

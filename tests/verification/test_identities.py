@@ -36,9 +36,10 @@ from car_relapse import (
 from car_relapse.branching import LineLaw, constant_rate_law, time_dependent_law
 from car_relapse.engagement import DensityDistribution, Response, mean_response
 from car_relapse.engager import TrimerLaw
-from car_relapse.gates import and_gate, and_not_gate, or_gate
+from car_relapse.gates import OrGate, and_gate, and_not_gate, or_gate
 from car_relapse.growth import no_living_mutant, no_surviving_line
 from car_relapse.luria_delbrueck import CloneLaw, mutant_probabilities
+from car_relapse.patient_lines import patient_lines
 from car_relapse.published import carrgo2020, cartmath2021, kimmel2021, leontriana2020
 from car_relapse.relapse_time import RelapseTime
 
@@ -90,6 +91,7 @@ TESTED: dict[int, dict[str, tuple[str, ...]]] = {
             "test_without_losses_nothing_escapes",
             "test_with_one_antigen_common_mode_adds_to_its_loss",
             "test_permuting_antigens_changes_nothing",
+            "test_a_second_antigen_lost_at_almost_every_division_protects_like_none",
         ),
         "unit/test_antigens.py": ("test_permuting_antigens_permutes_states",),
     },
@@ -298,6 +300,26 @@ def test_03_the_disease_gains_from_division_and_loss_and_suffers_from_killing(
 
 
 @fewer_still
+@given(
+    st.tuples(small_losses, small_losses, small_losses),
+    st.tuples(parts, parts, parts),
+    st.floats(0.5, 1.5),
+)
+def test_03_a_cell_that_has_lost_more_survives_more_often(
+    losses: tuple[float, ...], arms: tuple[float, ...], killing: float
+) -> None:
+    patient = _patient(losses=Losses(per_antigen=losses, common_mode=1e-8), killing=killing)
+    gate = OrGate(arms=arms)
+    fates = patient_lines(replace(patient, therapy=replace(patient.therapy, gate=gate))).fates
+    survives = fates.sum(axis=0)[:, 0]
+    for state in range(8):
+        for antigen in range(3):
+            further = state | 1 << antigen
+            # What the integration leaves of equal chances, at a relative 1e-8.
+            assert survives[further] >= survives[state] * (1 - 1e-8)
+
+
+@fewer_still
 @given(small_losses, small_losses)
 def test_04_common_mode_and_own_loss_of_one_antigen_leave_the_same_chance_of_cure(
     own: float, common: float
@@ -326,6 +348,20 @@ def test_04_an_antigen_that_is_never_lost_never_escapes_and_no_loss_is_no_escape
     none = relapse_probabilities(_patient(losses=Losses(per_antigen=(0.0,))))
     assert none.negative_lines == 0.0
     assert none.positive_lines > 0.0
+
+
+@fewer_still
+@given(st.integers(2, 6), st.floats(1e-8, 1e-6))
+def test_04_an_antigen_that_every_cell_has_lost_leaves_a_product_for_one_fewer(
+    antigens: int, loss: float
+) -> None:
+    fewer = _patient(losses=Losses(per_antigen=(loss,) * (antigens - 1), common_mode=1e-10))
+    every = _patient(losses=Losses(per_antigen=(loss,) * antigens, common_mode=1e-10))
+    # Every cell lacks the first antigen from the start.
+    lacking = relapse_probabilities(replace(every, mixture=((1, 1.0),)))
+    wanted = relapse_probabilities(replace(fewer, mixture=((0, 1.0),)))
+    assert lacking.class_lines[2:] == pytest.approx(wanted.class_lines[2:], rel=1e-6)
+    assert sum(lacking.class_lines[:2]) == pytest.approx(sum(wanted.class_lines[:2]), rel=1e-6)
 
 
 @fewer_still
@@ -551,15 +587,19 @@ def test_14_one_line_is_gumbel_and_more_lines_are_seen_earlier(
     assert many.mean < fewer.mean
 
 
-def test_15_a_population_without_spread_is_one_patient_and_outcomes_add_up() -> None:
+@fewer_still
+@given(st.floats(1e-9, 6e-9), st.floats(0.0, 3e-9), st.integers(0, 2**32))
+def test_15_a_population_without_spread_is_one_patient_and_outcomes_add_up(
+    loss: float, switch: float, seed: int
+) -> None:
     declared = default_population(1e8)
     alike = replace(
         declared,
         burden_log10_sd=0.0,
-        losses=Losses(per_antigen=(3e-9,)),
+        losses=Losses(per_antigen=(loss,), common_mode=switch),
         exposures=replace(declared.exposures, log_sd=(0.0,) * 6),
     )
-    cohort = simulate(alike, 4000, seed=11)
+    cohort = simulate(alike, 4000, seed=seed)
     patient = typical_patient(1e8)
     law = relapse_probabilities(replace(patient, losses=alike.losses))
     cured = cohort.share(Outcome.CURED)[0]
