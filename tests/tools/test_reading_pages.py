@@ -152,8 +152,10 @@ class TestSymbols:
         page = "# Page\n\n```{symbols}\n$s$\n```\n\n```{derived-symbols}\n```\n\n"
         html, warned = build(tmp_path, page + "```{math}\n:label: eq-s\ns\n```\n" + TERMS)
         assert warned == ""
-        assert "<p>chance without therapy</p>" in html
-        assert 'href="#sym-survival-without-therapy"' in html
+        assert re.search(
+            'href="#sym-survival-without-therapy"[^>]*>(<span[^>]*>)?chance without', html
+        )
+        assert html.count(r"\(1-d/b\)") == 2  # in the table, and on the card
 
     @pytest.mark.parametrize(
         ("table", "complaint"),

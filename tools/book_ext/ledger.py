@@ -6,8 +6,9 @@
 
 Each line in the body of ``symbols`` is one derived quantity, as
 ``$m$ | expected number of loss events | events | computed``, or its symbol alone, ``$m$``, when
-`book/symbols.csv` has it. Symbol tables link to the rows of the ledger's page; a row has the
-anchor ``par-leukaemia-birth-rate``, a derived quantity ``sym-`` and its id.
+`book/symbols.csv` has it; its formula then stands in the place of a value. Symbol tables link to
+the rows of the ledger's page; a row has the anchor ``par-leukaemia-birth-rate``, a derived
+quantity ``sym-`` and its id.
 """
 
 from __future__ import annotations
@@ -195,8 +196,7 @@ class Symbols(LedgerDirective):
         symbol = cells[0].strip("$")
         known = self.derived.get(symbol)
         if len(cells) == 1 and known:
-            unit = plain(unit_text(known.unit))
-            meaning, certainty = known.meaning, "computed"
+            meaning, unit, certainty = known.meaning, plain(unit_text(known.unit)), "computed"
         elif len(cells) == _FIELDS:
             meaning, unit, certainty = cells[1:]
         else:
@@ -204,11 +204,10 @@ class Symbols(LedgerDirective):
                 f"symbols: {line!r} must be 'symbol | meaning | unit | certainty', or one symbol "
                 f"of {SYMBOLS}"
             )
-        symbol_text = f"${symbol}$"
-        value = "computed" if certainty == "computed" else "\N{EN DASH}"
+        value = "\N{EN DASH}"
         if known:
-            value = f"{{ref}}`{value} <sym-{known.id}>`"
-        return [symbol_text, meaning, value, unit, certainty_text(certainty)]
+            meaning, value = f"[{meaning}](#sym-{known.id})", known.formula or value
+        return [f"${symbol}$", meaning, value, unit, certainty_text(certainty)]
 
 
 class Parameters(LedgerDirective):
