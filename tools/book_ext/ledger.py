@@ -40,6 +40,7 @@ SYMBOLS = "book/symbols.csv"
 CERTAINTIES = ("measured", "fitted", "assumed", "computed")
 _UNITS = {"dimensionless": "none", "l": "litres", "fold": "fold"}
 _FIELDS = 4
+_POWER = re.compile(r"\b\d(?:\.\d+)?e-?\d+\b")
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,15 @@ def number_text(value: float) -> str:
         power = f"10^{{{int(exponent)}}}"
         return f"${power}$" if factor == "1" else f"${factor}\\times{power}$"
     return f"{value:,.6g}".replace("-", "\N{MINUS SIGN}")
+
+
+def prose(text: str) -> str:
+    r"""Return words of the ledger as text of a page, with powers of ten set as such.
+
+    >>> prose("of 1e12 cells_a")
+    'of $10^{12}$ cells\\_a'
+    """
+    return _POWER.sub(lambda found: number_text(float(found[0])), plain(text))
 
 
 def unit_text(unit: str) -> str:
@@ -238,12 +248,12 @@ class Parameters(LedgerDirective):
         unit = "" if row.unit == "dimensionless" else f" {unit_text(row.unit)}"
         lines = [
             f"**{number_text(row.value)}**{plain(unit)}{_range_text(row)}, "
-            f"{certainty_text(row.certainty)}: {plain(row.setting)}."
+            f"{certainty_text(row.certainty)}: {prose(row.setting)}."
         ]
         if row.doi:
-            lines.append(f"{{cite:t}}`{self.key_of(row)}`, {plain(row.place_in_source)}.")
+            lines.append(f"{{cite:t}}`{self.key_of(row)}`, {prose(row.place_in_source)}.")
         if row.note:
-            lines.append(plain(row.note))
+            lines.append(prose(row.note))
         name = anchor(row.key)
         lines.append(f"{{ref}}`{row.key} <{name}>`")
         return lines
@@ -277,9 +287,9 @@ class DerivedSymbols(LedgerDirective):
         """Return one quantity."""
         term = nodes.term("", "", *self.inline(f"${row.symbol}$ {row.meaning}").children)
         self.target(term, f"sym-{row.id}")
-        unit = f"Unit: {plain(unit_text(row.unit))}." if row.unit != "dimensionless" else "No unit."
-        lines = [f"{row.formula}." if row.formula else "", unit, f"First in {{eq}}`{row.where}`."]
-        text = " ".join(filter(None, lines))
+        unit = "without unit" if row.unit == "dimensionless" else plain(unit_text(row.unit))
+        equal = f"Equals {row.formula}; {unit}." if row.formula else f"Counted in {unit}."
+        text = f"{equal} First in equation {{eq}}`{row.where}`."
         return nodes.definition_list_item("", term, nodes.definition("", self.inline(text)))
 
 
