@@ -137,6 +137,7 @@ def test_a_sound_book_has_no_problem_and_no_warning(project: Path) -> None:
     assert len(re.findall(r'<li id="claim-two-ways-(first|second)">', page)) == 2
     assert 'href="claims.html#claim-two-ways-first"' in page
     assert "<em>emphasis</em>" in page
+    assert "tests/<wbr>claims/<wbr>test_<wbr>two_<wbr>ways.<wbr>py" in claims
     assert re.search(r'<tr[^>]* id="claim-two-ways-first">', claims)
     assert 'href="two-ways.html#claim-two-ways-first"' in claims
     notebook = (out / "notebooks/sample.html").read_text()
