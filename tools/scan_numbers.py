@@ -7,8 +7,10 @@ every page in `book/` and the Markdown of every notebook. A number may stand in 
 computed as the site is built (a role such as ``{num}``), when its sentence carries a citation (a
 ``{cite}`` role; in a notebook a link to a DOI), or when a pattern of `tools/allowed_numbers.toml`
 names it with a reason. Numbers in words count from eleven. Code and formulas are not text, but a
-formula that is a bare number is one. A sentence is a line, or a part of one that ends in a full
-stop; a row of a table is one sentence.
+formula that is a bare number is one outside of exercises and solutions. A number that stands in
+the key of a computed number of its sentence (``{num}`x.level_day_28` `` on day 28) is computed with
+it, and a figure's alternative text is cited when its caption is. A sentence is a line, or a part of
+one that ends in a full stop; a row of a table is one sentence.
 """
 
 from __future__ import annotations
@@ -38,6 +40,7 @@ FENCE = re.compile(r"^\s*(?P<marks>`{3,}|:{3,}|~{3,})\s*(?P<rest>.*)$")
 DIRECTIVE = re.compile(r"^\{(?P<name>[\w:-]+)\}\s*(?P<argument>.*)$")
 OPTION = re.compile(r"^\s*:(?P<key>[\w-]+):\s*(?P<value>.*)$")
 READ_OPTIONS = {"alt", "caption"}
+ARITHMETIC = {"exercise", "solution"}  # a bare number may be a formula here
 KEYS = {"pattern", "reason", "notebooks_only"}
 
 CITED = re.compile(r"\{cite(?::[a-z]+)?\}`[^`]+`")
@@ -50,7 +53,6 @@ NOT_PROSE = (
     (re.compile(r"\{[\w:-]+\}`([^`<]*?)(?:\s*<[^`]*>)?`"), r"\1"),
     (re.compile(r"(`+)(?!`).+?(?<!`)\1(?!`)"), " "),
     (re.compile(r"(?<!\\)\$\$.+?\$\$"), " "),
-    (re.compile(r"(?<!\\)\$(?! )([0-9.,]+)(?:\\[,%]|[ %])*\$"), r" \1 "),
     (re.compile(r"(?<!\\)\$(?! )(?:\\.|[^$\\])+?(?<! )\$"), " "),
     # The target of a link, and a link whose words are a DOI.
     (re.compile(r"\[doi:10\.[^\]]*\](?=\()"), " "),
@@ -58,6 +60,9 @@ NOT_PROSE = (
     (re.compile(r"<https?://[^>]*>|https?://\S+"), " "),
     (re.compile(r"\{#[^}]*\}|<[a-z/][^>]*>"), " "),
 )
+BARE_FORMULA = re.compile(r"(?<!\\)\$(?! )([0-9.,]+)(?:\\[,%]|[ %])*\$")
+DIGITS = re.compile(r"[0-9]+")
+COMPUTED_KEY = re.compile(r"\{num\}`[\w-]+\.([^`]*)`")
 SENTENCE_END = re.compile(r"(?<=[.?!])[\"”’)*_]*\s+(?=[\"“‘(*_\[]*[A-Z0-9])")
 WORDS = (
     "eleven|twelve|(?:thir|four|fif|six|seven|eigh|nine)teen|twenty|thirty|forty|fifty|sixty"
@@ -103,33 +108,66 @@ def read_allowed(path: Path = ALLOWED) -> list[Allowed]:
     return [Allowed(**row | {"pattern": re.compile(row["pattern"])}) for row in rows]
 
 
-def prose(markdown: str) -> Iterator[tuple[int, str]]:
-    """Yield the lines that readers see as text, with their numbers; no code and no formula."""
-    inside: list[tuple[str, bool, bool]] = []  # marks, whether its content is prose, options over
+@dataclass
+class Block:
+    """A fenced block that is open."""
+
+    marks: str
+    name: str  # of its directive; empty for code
+    in_options: bool = True
+
+    @property
+    def is_prose(self) -> bool:
+        """Whether readers see its content as text."""
+        return bool(self.name) and self.name not in NO_PROSE
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line that readers see as text."""
+
+    number: int
+    text: str
+    in_exercise: bool = False
+
+
+def has_cited_caption(lines: list[str], start: int, marks: str) -> bool:
+    """Whether the block that opens before line `start` cites a source in its content."""
+    for line in lines[start:]:
+        if line.strip() == marks:
+            return False
+        if not OPTION.match(line) and CITED.search(line):
+            return True
+    return False
+
+
+def prose(markdown: str) -> Iterator[Line]:
+    """Yield the lines that readers see as text; no code and no formula."""
+    inside: list[Block] = []
     in_formula = in_comment = False
-    for number, line in enumerate(markdown.splitlines(), 1):
+    lines = markdown.splitlines()
+    for number, line in enumerate(lines, 1):
         fence = FENCE.match(line)
-        if fence and inside and fence["marks"].startswith(inside[-1][0]) and not fence["rest"]:
+        if fence and inside and fence["marks"].startswith(inside[-1].marks) and not fence["rest"]:
             inside.pop()
             continue
-        readable = all(is_prose for _, is_prose, _ in inside)
-        if not readable:
+        if not all(block.is_prose for block in inside):
             continue
+        in_exercise = any(block.name in ARITHMETIC for block in inside)
         if fence:
             directive = DIRECTIVE.match(fence["rest"])
-            name = directive["name"] if directive else ""
-            is_prose = bool(directive) and name not in NO_PROSE
-            inside.append((fence["marks"], is_prose, False))
-            if directive and name in TITLED and directive["argument"]:
-                yield number, directive["argument"]
+            inside.append(Block(fence["marks"], directive["name"] if directive else ""))
+            if directive and directive["name"] in TITLED and directive["argument"]:
+                yield Line(number, directive["argument"])
             continue
-        if inside and not inside[-1][2]:
+        if inside and inside[-1].in_options:
             option = OPTION.match(line)
             if option:
-                if option["key"] in READ_OPTIONS:
-                    yield number, option["value"]
+                cited = has_cited_caption(lines, number, inside[-1].marks)
+                if option["key"] in READ_OPTIONS and not cited:
+                    yield Line(number, option["value"])
                 continue
-            inside[-1] = (*inside[-1][:2], True)
+            inside[-1].in_options = False
         if in_comment or line.strip().startswith("<!--"):
             in_comment = "-->" not in line
             continue
@@ -138,7 +176,7 @@ def prose(markdown: str) -> Iterator[tuple[int, str]]:
             continue
         if re.match(r"^\s*(%|\([\w:-]+\)=\s*$)", line):
             continue
-        yield number, line
+        yield Line(number, line, in_exercise)
 
 
 def sentences(line: str) -> list[str]:
@@ -149,7 +187,11 @@ def sentences(line: str) -> list[str]:
 
 
 def naked_numbers(
-    sentence: str, allowed: Iterable[Allowed], *, is_notebook: bool = False
+    sentence: str,
+    allowed: Iterable[Allowed],
+    *,
+    is_notebook: bool = False,
+    in_exercise: bool = False,
 ) -> list[str]:
     """Return the numbers of one sentence that need a source and have none.
 
@@ -162,12 +204,15 @@ def naked_numbers(
     """
     if CITED.search(sentence) or (is_notebook and DOI_LINK.search(sentence)):
         return []
+    computed = {digits for key in COMPUTED_KEY.findall(sentence) for digits in DIGITS.findall(key)}
+    if not in_exercise:
+        sentence = BARE_FORMULA.sub(r" \1 ", sentence)
     for pattern, left in NOT_PROSE:
         sentence = pattern.sub(left, sentence)
     for allow in allowed:
         if is_notebook or not allow.notebooks_only:
             sentence = allow.pattern.sub(" ", sentence)
-    return [match[0] for match in NUMBER.finditer(sentence)]
+    return [match[0] for match in NUMBER.finditer(sentence) if match[0] not in computed]
 
 
 def scan_markdown(
@@ -176,10 +221,12 @@ def scan_markdown(
     """Return every naked number of a page, or of one cell of a notebook."""
     allowed = list(allowed)
     return [
-        Naked(f"{place}:{line}", number, sentence)
-        for line, text in prose(markdown)
-        for sentence in sentences(text)
-        for number in naked_numbers(sentence, allowed, is_notebook=is_notebook)
+        Naked(f"{place}:{line.number}", number, sentence)
+        for line in prose(markdown)
+        for sentence in sentences(line.text)
+        for number in naked_numbers(
+            sentence, allowed, is_notebook=is_notebook, in_exercise=line.in_exercise
+        )
     ]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import scan_numbers
-from scan_numbers import naked_numbers, prose, read_allowed, scan, sentences
+from scan_numbers import Line, naked_numbers, prose, read_allowed, scan, sentences
 
 ALLOWED = read_allowed()
 
@@ -49,6 +49,10 @@ def found(markdown: str, tmp_path: Path, name: str = "page.md") -> list[str]:
         "**Bold lead.** It has 17 cells.",
         "As [doi:10.1/x](https://doi.org/10.1000/x) says, 17.",
         "Seen 17 times, says [12].",
+        "On day 28 it is {num}`stein-curve.level_day_29`.",
+        "More than one patient in a hundred.",
+        "```{solution} ex-1\nIt is 17 or $18$.\n```",
+        "```{figure} x\n:alt: It falls for 17 days.\n\nLook.\n```\n\nCited {cite:p}`key2020`.",
     ],
 )
 def test_a_planted_number_is_found(planted: str, tmp_path: Path) -> None:
@@ -78,6 +82,12 @@ def test_a_planted_number_is_found(planted: str, tmp_path: Path) -> None:
         "The [page](other-2.md#part-3) says so.",
         "1. One, two and ten cells, ten-fold.",
         "Licence CC BY 4.0, version 0.1.0, Python 3.11.",
+        "On day 28 it is {num}`stein-curve.level_day_28` copies.",
+        "```{solution} ex-1\nIt is $17$ and then $0.3$.\n```",
+        "```{figure} x\n:alt: It falls for 17 days.\n\nLook {cite:p}`key2020`.\n```",
+        "A plan for 50 minutes; fifteen minutes each.",
+        "With a hundred times fewer of the millions of cells.",
+        "| The Poisson distribution | helpful | 0 |",
     ],
 )
 def test_a_computed_cited_or_allowed_number_is_not(sound: str, tmp_path: Path) -> None:
@@ -135,8 +145,10 @@ def test_the_parts() -> None:
     ]
     assert naked_numbers("1,234.5 and −3", []) == ["1,234.5", "−3"]
     assert list(prose("a\n```{figure} x\n:alt: b\n:name: c\n\nd\n```\n")) == [
-        (1, "a"),
-        (3, "b"),
-        (5, ""),
-        (6, "d"),
+        Line(1, "a"),
+        Line(3, "b"),
+        Line(5, ""),
+        Line(6, "d"),
     ]
+    _, line = prose("```{exercise} x\n:label: y\nz\n```\n")
+    assert line == Line(3, "z", in_exercise=True)
