@@ -97,7 +97,10 @@ def build(root: Path, page: str, other: str = "# Other\n") -> tuple[str, str]:
             root, None, root / "html", root / "doctrees", "html",
             confoverrides=settings, status=None, warning=warned,
         ).build()  # fmt: skip
-    return (root / "html" / "index.html").read_text(encoding="utf-8"), warned.getvalue()
+    # Another test's build leaves its nodes registered, of which Sphinx warns here.
+    lines = [line for line in warned.getvalue().splitlines() if "already registered" not in line]
+    html = (root / "html" / "index.html").read_text(encoding="utf-8")
+    return html, "\n".join(lines)
 
 
 class TestMinutes:
