@@ -154,6 +154,8 @@ def unit(log: Log) -> Outcome:
         "--ignore-glob=*/conftest.py",
         "src",
         "tools/build_book.py",
+        "tools/claims_report.py",
+        "tools/scan_numbers.py",
         "tests/unit",
         "tests/tools",
         *coverage,
@@ -178,6 +180,11 @@ def verification(log: Log) -> Outcome:
 def figures(log: Log) -> Outcome:
     """Compare the figures with the data and the words that belong to them."""
     return pytest(log, "tests/figures")
+
+
+def claims(log: Log) -> Outcome:
+    """Test every take-away, and look for numbers that are neither computed nor cited."""
+    return pytest(log, "tests/claims", "tests/book")
 
 
 def notebooks(log: Log) -> Outcome:
@@ -211,6 +218,7 @@ STAGES: dict[str, Callable[[Log], Outcome]] = {
     "unit": unit,
     "verification": verification,
     "figures": figures,
+    "claims": claims,
     "notebooks": notebooks,
     "book": book,
     "site": in_browser("tests/site"),
