@@ -114,7 +114,11 @@ def build(project: Path) -> tuple[Path, str]:
     with warned.open("w") as stream:
         Sphinx(
             project, None, out, project / "trees", "html", status=None, warning=stream,
-            confoverrides={"extensions": ["myst_parser", "claims"], "root_doc": "book/index"},
+            confoverrides={
+                "extensions": ["myst_parser", "sphinx.ext.mathjax", "claims"],
+                "myst_enable_extensions": ["dollarmath"],
+                "root_doc": "book/index",
+            },
         ).build()  # fmt: skip
     # A second build in one process says that its nodes and directives are known already.
     said = warned.read_text().splitlines()
@@ -142,9 +146,23 @@ def test_a_sound_book_has_no_problem_and_no_warning(project: Path) -> None:
     assert "tests/<wbr>claims/<wbr>test_<wbr>two_<wbr>ways.<wbr>py" in claims
     assert re.search(r'<tr[^>]* id="claim-two-ways-first">', claims)
     assert 'href="two-ways.html#claim-two-ways-first"' in claims
+    assert r"\(N\)" in claims
+    assert "standard error" in claims
     notebook = (out / "notebooks/sample.html").read_text()
     assert '<li id="claim-sample-third">' in notebook
     assert 'href="../book/claims.html#claim-sample-third"' in notebook
+
+
+def test_where_the_ledger_is_a_page_the_varied_symbols_lead_to_its_rows(project: Path) -> None:
+    rows = ("leukaemia-burden", "loss-cd19")
+    labels = "".join(f"\n(par-{row})=\n## {row}\n\nText.\n" for row in rows)
+    (project / "book/parameters.md").write_text(f"# Ledger\n{labels}", encoding="utf-8")
+    change(project / "book/index.md", "claims\n", "claims\nparameters\n")
+    report(project)
+    out, warned = build(project)
+    assert warned == ""
+    for row in rows:
+        assert f'href="parameters.html#par-{row}"' in (out / "book/claims.html").read_text()
 
 
 def test_a_claim_without_a_test_is_a_problem_and_a_warning(project: Path) -> None:

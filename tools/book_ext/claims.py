@@ -11,6 +11,7 @@ list item that ends in a link to its row; it gets the same anchor and the same l
 from __future__ import annotations
 
 import json
+import re
 from html import escape
 from itertools import groupby
 from pathlib import Path
@@ -25,8 +26,11 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
+from car_relapse.parameters import parameter
+
 REPORT = "_build/verification/claims.json"
 PAGE = "book/claims"
+LEDGER = "book/parameters"
 LIST = "claims"
 logger = logging.getLogger(__name__)
 
@@ -125,18 +129,26 @@ class LinkMarks(SphinxPostTransform):
             mark.replace_self(link)
 
 
-def result_texts(entry: dict[str, Any]) -> list[str]:
+def varied_text(keys: list[str], linked: bool) -> str:
+    """Return the symbols of ledger rows; each leads to its row where the ledger is a page."""
+    symbols = [f"${parameter(key).symbol}$" for key in keys]
+    if linked:
+        anchors = [re.sub(r"[._]", "-", f"par-{key}") for key in keys]
+        symbols = [f"[{s}](#{a})" for s, a in zip(symbols, anchors, strict=True)]
+    return ", ".join(symbols)
+
+
+def result_texts(entry: dict[str, Any], linked: bool = False) -> list[str]:
     """Return the last result of a claim, in paragraphs."""
     verdict = "✓ holds" if entry["passed"] else f"✗ fails: {plain(entry['message'])}"
     if entry["share"] is None:
         return [verdict]
-    keys = ", ".join(f"`{key}`" for key in entry["varies"])
     return [
         verdict,
         f"In {100 * entry['share']:.0f} % of {entry['draws']} draws "
         f"(standard error {100 * entry['standard_error']:.1f} %); "
         f"{100 * entry['at_least']:.0f} % asked.",
-        f"Varied: {keys}.",
+        f"Varied: {varied_text(entry['varies'], linked)}.",
     ]
 
 
@@ -180,7 +192,8 @@ class ClaimsTables(TableDirective):
             place = self._link(entry["id"], entry["id"], type="claim-place", page=page)
             claim += nodes.paragraph("", "", place, classes=["claim-id"])
             test += nodes.paragraph("", "", breakable(entry["test"]))
-            result += [self.inline(text) for text in result_texts(entry)[1:]]
+            linked = LEDGER in self.env.found_docs
+            result += [self.inline(text) for text in result_texts(entry, linked)[1:]]
         return [region]
 
     def _link(
