@@ -9,8 +9,11 @@ from numpy.typing import NDArray
 
 from car_relapse.course import mean_course
 from car_relapse.engine import line_history
+from car_relapse.evidence import kinetics
 from car_relapse.exposure import SteinExposure, stein_typical
+from car_relapse.feedback_ode import solve_feedback, typical_feedback, typical_start
 from car_relapse.figures.style import (
+    CURED,
     INK,
     NEGATIVE,
     NEUTRAL,
@@ -22,10 +25,11 @@ from car_relapse.figures.style import (
     power_of_ten,
     quote,
 )
+from car_relapse.parameters import default
 from car_relapse.patient import Patient, typical_patient
 from car_relapse.survival import antigen_positive_probability, relapse_probabilities
 
-__all__ = ["persistence_map", "two_patients"]
+__all__ = ["burden_feedback", "persistence_hazards", "persistence_map", "two_patients"]
 
 _LINES = ("-", "--", "-.")
 _COLOURS = (POSITIVE, NEGATIVE, INK)
@@ -153,4 +157,169 @@ def persistence_map(burdens: tuple[float, float, float] = (1e7, 1e8, 1e9)) -> Dr
             "half_life_days": half_life,
             **{f"p_{name}": c for name, c in zip(("low", "mid", "high"), curves, strict=True)},
         },
+    )
+
+
+# What raised the hazard of which outcome, in the order drawn, from the top.
+_HAZARDS = (
+    ("hr_bca_loss_positive", "B cells back: CD19-positive relapse"),
+    ("hr_low_burden_positive", "low burden: CD19-positive relapse"),
+    ("hr_bcell_recovery", "B cells back in year 1: any relapse"),
+    ("hr_fludarabine_low_bca", "little fludarabine: relapse or B cells back"),
+    ("hr_fludarabine_low", "little fludarabine: any relapse"),
+    ("hr_high_burden", "high burden: any relapse"),
+)
+
+
+def persistence_hazards() -> Drawing:
+    """Draw published hazard ratios of what goes with relapse, each with its interval if read."""
+    rows = [kinetics()[key] for key, _ in _HAZARDS]
+    ratio = np.array([row.value for row in rows], dtype=float)
+    known = np.array([row.low is not None for row in rows])
+    low = np.array([row.low if row.low is not None else row.value for row in rows], dtype=float)
+    high = np.array([row.high if row.high is not None else row.value for row in rows], dtype=float)
+    numbers = {}
+    for (key, _), row in zip(_HAZARDS, rows, strict=True):
+        for end, value in (("", row.value), ("_low", row.low), ("_high", row.high)):
+            if value is not None:
+                numbers[f"{key.removeprefix('hr_')}{end}"] = quote(value, 3 if value > 10 else 2)
+    with house_style():
+        figure, (ax,) = axes(height=4.6)
+        y = np.arange(len(rows))[::-1].astype(float)
+        ax.hlines(y[known], low[known], high[known], color=POSITIVE, linewidth=2.2)
+        ax.plot(ratio[known], y[known], "o", color=POSITIVE, markersize=8, label="95 % interval")
+        ax.plot(
+            ratio[~known],
+            y[~known],
+            "D",
+            markerfacecolor="white",
+            markeredgecolor=INK,
+            markersize=7,
+            label="interval not read",
+        )
+        ax.axvline(1.0, color=NEUTRAL, linewidth=1.2, linestyle=":")
+        ax.set_xscale("log")
+        ax.set_xlim(0.8, 40)
+        ax.set_xticks([1, 2, 5, 10, 20], ["1", "2", "5", "10", "20"])
+        ax.minorticks_off()
+        ax.set_yticks([])
+        for (_, label), height in zip(_HAZARDS, y, strict=True):
+            ax.text(1.05, height + 0.14, label, va="bottom")
+        ax.set_ylim(-0.5, len(rows) - 0.35)
+        ax.set_xlabel("hazard ratio (log scale)")
+        ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2)
+    n = {key: value.text for key, value in numbers.items()}
+    words = "; ".join(
+        f"{label} {n[stem]}" + (f" ({n[f'{stem}_low']} to {n[f'{stem}_high']})" if has else "")
+        for (key, label), has in zip(_HAZARDS, known, strict=True)
+        for stem in (key.removeprefix("hr_"),)
+    )
+    return Drawing(
+        figure=figure,
+        caption="Signs of leaving T cells raise the hazard of relapse; burden appears on both "
+        "sides, low for one kind, high for all together.",
+        alt=f"Published hazard ratios on a log scale, with 95 % intervals where read: {words}.",
+        numbers=numbers,
+        data={
+            "row": np.arange(len(rows), dtype=float),
+            "ratio": ratio,
+            "low_95": low,
+            "high_95": high,
+            "interval_known": known.astype(float),
+        },
+    )
+
+
+def fed_lines(
+    burdens: NDArray[np.float64], *, b_cell_share: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return surviving lines and peak CAR-T when antigen drives the expansion.
+
+    The killing rate comes from the mean course of `car_relapse.feedback_ode`; each line then
+    survives by the law of a birth and death process with that rate.
+
+    Parameters
+    ----------
+    burdens : ndarray, shape (n,)
+        Leukaemic cells with the antigen at infusion.
+    b_cell_share : float
+        Normal B cells, and their influx, as a share of the ledger's.
+
+    Returns
+    -------
+    lines, peak : ndarray, shape (n,)
+        Expected surviving lines; largest number of effector CAR-T cells.
+    """
+    day = np.linspace(0.0, 1500.0, 6001)
+    rates, start = typical_feedback(), typical_start()
+    # Antigen loss is switched off: this figure is about cells that keep the antigen.
+    rates = replace(rates, loss_rate=1e-40, b_cell_influx=b_cell_share * rates.b_cell_influx)
+    start = replace(
+        start,
+        positive=burdens,
+        negative=np.full(burdens.size, 1e-30),
+        b_cells=b_cell_share * start.b_cells,
+    )
+    effector = np.exp(solve_feedback(rates, start, day).log_cells[0])
+    killing = rates.maximal_killing * effector / (rates.half_killing + effector)
+    birth, death = default("leukaemia.birth_rate"), default("leukaemia.death_rate")
+    removal = death + killing
+    step = day[1] - day[0]
+    balance = removal - birth
+    exponent = np.cumsum(0.5 * step * (balance[1:] + balance[:-1]), axis=0)
+    exponent = np.vstack([np.zeros(burdens.size), exponent])
+    integral = np.trapezoid(removal * np.exp(exponent), day, axis=0)
+    return burdens / (1.0 + integral), effector.max(axis=0)
+
+
+def burden_feedback(*, b_cell_share: float = 0.01) -> Drawing:
+    """Draw surviving lines against burden, with and without feedback of the antigen.
+
+    Parameters
+    ----------
+    b_cell_share : float, optional
+        Normal B cells as a share of the ledger's: few, after much chemotherapy, so that the
+        leukaemia is the food of the CAR-T cells.
+    """
+    burden = np.geomspace(1e7, 5e11, 48)
+    fixed = burden * np.exp(-log_hazards(np.array([np.log(2) / stein_typical().memory_rate]))[0])
+    fed, peak = fed_lines(burden, b_cell_share=b_cell_share)
+    well_fed, _ = fed_lines(burden, b_cell_share=1.0)
+    turn = int(fed.argmax())
+    numbers = {
+        "turn_burden": quote(float(burden[turn]), 1),
+        "fed_lines_turn": quote(float(fed[turn]), 1),
+        "fed_lines_high": quote(float(fed[-1]), 2),
+        "burden_high": quote(float(burden[-1]), 1),
+        "burden_low": power_of_ten(float(burden[0])),
+        "fed_lines_low": quote(float(fed[0]), 1),
+        "fixed_lines_low": quote(float(fixed[0]), 1),
+        "fixed_lines_high": quote(float(fixed[-1]), 1),
+        "peak_rise": quote(float(peak[-1] / peak[turn]), 1),
+        "all_b_cells_lines": quote(float(well_fed.max()), 1),
+        "b_cell_percent": quote(100.0 * b_cell_share, 1),
+    }
+    with house_style():
+        figure, (ax,) = axes()
+        ax.plot(burden, fixed, "-", color=POSITIVE, label="the same CAR-T curve for all")
+        ax.plot(burden, fed, "--", color=CURED, label="antigen feeds the CAR-T cells")
+        ax.set_xscale("log")
+        ax.set_yscale("log")
+        ax.set_xlim(1e7, 5e11)
+        ax.set_ylim(1e-2, 1e9)
+        ax.set_xlabel("leukaemic cells at infusion")
+        ax.set_ylabel("expected surviving lines")
+        ax.legend(loc="lower right")
+    n = {key: value.text for key, value in numbers.items()}
+    return Drawing(
+        figure=figure,
+        caption="Once antigen feeds the T cells, more leukaemia can leave fewer survivors; with "
+        "one curve for all, it always leaves more.",
+        alt="Expected surviving lines against leukaemic cells at infusion, both on log scales. "
+        f"With one CAR-T curve for all they rise in proportion, from {n['fixed_lines_low']} at "
+        f"{n['burden_low']} cells to {n['fixed_lines_high']} at {n['burden_high']}. With feedback "
+        f"they rise from {n['fed_lines_low']} to {n['fed_lines_turn']} at {n['turn_burden']} "
+        f"cells, and fall to {n['fed_lines_high']} at {n['burden_high']}.",
+        numbers=numbers,
+        data={"burden": burden, "fixed_exposure": fixed, "feedback": fed, "peak_effectors": peak},
     )
