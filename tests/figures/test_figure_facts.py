@@ -13,7 +13,7 @@ from scipy.stats import beta, binomtest
 
 from car_relapse import feedback_ode, figures
 from car_relapse.evidence import landmarks_of, trials
-from car_relapse.figures import t_cells_leave
+from car_relapse.figures import burden
 from car_relapse.patient import typical_patient
 
 COHORTS = (
@@ -147,8 +147,23 @@ def test_with_one_curve_for_all_lines_are_proportional_to_burden(drawings):
     per_cell = data["fixed_exposure"] / data["burden"]
     np.testing.assert_allclose(per_cell, per_cell[0], rtol=1e-12)
     lines = value(drawings, "persistence-map", "lines_ledger")
-    burden = typical_patient().leukaemia.burden
-    assert per_cell[0] * burden == pytest.approx(lines, rel=1e-6)
+    assert per_cell[0] * typical_patient().leukaemia.burden == pytest.approx(lines, rel=1e-6)
+
+
+def test_fewer_cells_win_for_the_typical_patient_and_longer_memory_over_patients(drawings):
+    data = drawings["burden-or-memory"].data
+    changed = data["factor"] > 1
+    assert (data["typical_fewer"] < data["typical_longer"])[changed].all()
+    assert (data["patients_longer"] < data["patients_fewer"])[changed].all()
+    for name in ("typical", "patients"):
+        assert data[f"{name}_fewer"][0] == pytest.approx(data[f"{name}_longer"][0], rel=1e-9)
+        assert (np.diff(data[f"{name}_fewer"]) < 0).all()
+        assert (np.diff(data[f"{name}_longer"]) < 0).all()
+
+
+def test_the_typical_patient_of_both_burden_figures_is_the_same(drawings):
+    mapped = value(drawings, "persistence-map", "p_mid")
+    assert drawings["burden-or-memory"].data["typical_fewer"][0] == pytest.approx(mapped, rel=1e-6)
 
 
 def test_with_feedback_a_large_burden_leaves_fewer_lines_and_more_t_cells(drawings):
@@ -163,8 +178,8 @@ def test_lines_under_feedback_without_killing_survive_as_the_closed_form_says(mo
     weak = dataclasses.replace(
         feedback_ode.typical_feedback(), maximal_killing=1e-12, expansion_rate=0.01, capacity=1e250
     )
-    monkeypatch.setattr(t_cells_leave, "typical_feedback", lambda: weak)
-    lines, _ = t_cells_leave.fed_lines(np.array([1e7]), b_cell_share=0.01)
+    monkeypatch.setattr(burden, "typical_feedback", lambda: weak)
+    lines, _ = burden.fed_lines(np.array([1e7]), b_cell_share=0.01)
     leukaemia = typical_patient().leukaemia
     survival = 1 - leukaemia.death_rate / leukaemia.birth_rate
     assert lines[0] == pytest.approx(1e7 * survival, rel=1e-4)

@@ -34,6 +34,7 @@ SCALE = {
     "persistence-map": {"15", "3000"},
     "persistence-hazards": {"95", "1"},
     "burden-feedback": set(),
+    "burden-or-memory": {"1", "20"},
     "pre-existence": {"0.01", "100", "1"},
     "escape-timing": {"1000"},
     "jackpots": {"100"},

@@ -8,14 +8,10 @@ from functools import cache
 from types import MappingProxyType
 
 from car_relapse.figures.antigen_leaves import escape_timing, jackpots, pre_existence
+from car_relapse.figures.burden import burden_feedback, burden_or_memory
 from car_relapse.figures.living_drug import cohort_denominators, stein_curve
 from car_relapse.figures.style import Drawing, Quoted
-from car_relapse.figures.t_cells_leave import (
-    burden_feedback,
-    persistence_hazards,
-    persistence_map,
-    two_patients,
-)
+from car_relapse.figures.t_cells_leave import persistence_hazards, persistence_map, two_patients
 from car_relapse.figures.two_ways import cohort_outcome, relapse_split_by_cohort
 
 __all__ = [
@@ -23,6 +19,7 @@ __all__ = [
     "Quoted",
     "builders",
     "burden_feedback",
+    "burden_or_memory",
     "cohort_denominators",
     "cohort_outcome",
     "escape_timing",
@@ -48,6 +45,7 @@ def builders() -> Mapping[str, Callable[[], Drawing]]:
             "two-patients": two_patients,
             "persistence-map": persistence_map,
             "persistence-hazards": persistence_hazards,
+            "burden-or-memory": burden_or_memory,
             "burden-feedback": burden_feedback,
             "pre-existence": pre_existence,
             "escape-timing": escape_timing,

@@ -11,9 +11,7 @@ from car_relapse.course import mean_course
 from car_relapse.engine import line_history
 from car_relapse.evidence import kinetics
 from car_relapse.exposure import SteinExposure, stein_typical
-from car_relapse.feedback_ode import solve_feedback, typical_feedback, typical_start
 from car_relapse.figures.style import (
-    CURED,
     INK,
     NEGATIVE,
     NEUTRAL,
@@ -25,11 +23,10 @@ from car_relapse.figures.style import (
     power_of_ten,
     quote,
 )
-from car_relapse.parameters import default
 from car_relapse.patient import Patient, typical_patient
 from car_relapse.survival import antigen_positive_probability, relapse_probabilities
 
-__all__ = ["burden_feedback", "persistence_hazards", "persistence_map", "two_patients"]
+__all__ = ["log_hazards", "persistence_hazards", "persistence_map", "two_patients"]
 
 _LINES = ("-", "--", "-.")
 _COLOURS = (POSITIVE, NEGATIVE, INK)
@@ -146,8 +143,8 @@ def persistence_map(burdens: tuple[float, float, float] = (1e7, 1e8, 1e9)) -> Dr
         ax.legend(title="cells at infusion", loc="center left", bbox_to_anchor=(0.0, 0.5))
     return Drawing(
         figure=figure,
-        caption="Burden outweighs persistence: ten times fewer cells buy more than ten times "
-        "longer memory.",
+        caption="For the typical CAR-T curve, ten times fewer cells buy more than ten times longer "
+        "memory.",
         alt="Probability of antigen-positive relapse against the half-life of the memory phase, "
         f"15 to 3000 days. At the typical {n['half_life_typical_days']} days it is {n['p_low']} "
         f"with {n['burden_low']} cells, {n['p_mid']} with {n['burden_mid']} and {n['p_high']} with "
@@ -227,99 +224,4 @@ def persistence_hazards() -> Drawing:
             "high_95": high,
             "interval_known": known.astype(float),
         },
-    )
-
-
-def fed_lines(
-    burdens: NDArray[np.float64], *, b_cell_share: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return surviving lines and peak CAR-T when antigen drives the expansion.
-
-    The killing rate comes from the mean course of `car_relapse.feedback_ode`; each line then
-    survives by the law of a birth and death process with that rate.
-
-    Parameters
-    ----------
-    burdens : ndarray, shape (n,)
-        Leukaemic cells with the antigen at infusion.
-    b_cell_share : float
-        Normal B cells, and their influx, as a share of the ledger's.
-
-    Returns
-    -------
-    lines, peak : ndarray, shape (n,)
-        Expected surviving lines; largest number of effector CAR-T cells.
-    """
-    day = np.linspace(0.0, 1500.0, 6001)
-    rates, start = typical_feedback(), typical_start()
-    # Antigen loss is switched off: this figure is about cells that keep the antigen.
-    rates = replace(rates, loss_rate=1e-40, b_cell_influx=b_cell_share * rates.b_cell_influx)
-    start = replace(
-        start,
-        positive=burdens,
-        negative=np.full(burdens.size, 1e-30),
-        b_cells=b_cell_share * start.b_cells,
-    )
-    effector = np.exp(solve_feedback(rates, start, day).log_cells[0])
-    killing = rates.maximal_killing * effector / (rates.half_killing + effector)
-    birth, death = default("leukaemia.birth_rate"), default("leukaemia.death_rate")
-    removal = death + killing
-    step = day[1] - day[0]
-    balance = removal - birth
-    exponent = np.cumsum(0.5 * step * (balance[1:] + balance[:-1]), axis=0)
-    exponent = np.vstack([np.zeros(burdens.size), exponent])
-    integral = np.trapezoid(removal * np.exp(exponent), day, axis=0)
-    return burdens / (1.0 + integral), effector.max(axis=0)
-
-
-def burden_feedback(*, b_cell_share: float = 0.01) -> Drawing:
-    """Draw surviving lines against burden, with and without feedback of the antigen.
-
-    Parameters
-    ----------
-    b_cell_share : float, optional
-        Normal B cells as a share of the ledger's: few, after much chemotherapy, so that the
-        leukaemia is the food of the CAR-T cells.
-    """
-    burden = np.geomspace(1e7, 5e11, 48)
-    fixed = burden * np.exp(-log_hazards(np.array([np.log(2) / stein_typical().memory_rate]))[0])
-    fed, peak = fed_lines(burden, b_cell_share=b_cell_share)
-    well_fed, _ = fed_lines(burden, b_cell_share=1.0)
-    turn = int(fed.argmax())
-    numbers = {
-        "turn_burden": quote(float(burden[turn]), 1),
-        "fed_lines_turn": quote(float(fed[turn]), 1),
-        "fed_lines_high": quote(float(fed[-1]), 2),
-        "burden_high": quote(float(burden[-1]), 1),
-        "burden_low": power_of_ten(float(burden[0])),
-        "fed_lines_low": quote(float(fed[0]), 1),
-        "fixed_lines_low": quote(float(fixed[0]), 1),
-        "fixed_lines_high": quote(float(fixed[-1]), 1),
-        "peak_rise": quote(float(peak[-1] / peak[turn]), 1),
-        "all_b_cells_lines": quote(float(well_fed.max()), 1),
-        "b_cell_percent": quote(100.0 * b_cell_share, 1),
-    }
-    with house_style():
-        figure, (ax,) = axes()
-        ax.plot(burden, fixed, "-", color=POSITIVE, label="the same CAR-T curve for all")
-        ax.plot(burden, fed, "--", color=CURED, label="antigen feeds the CAR-T cells")
-        ax.set_xscale("log")
-        ax.set_yscale("log")
-        ax.set_xlim(1e7, 5e11)
-        ax.set_ylim(1e-2, 1e9)
-        ax.set_xlabel("leukaemic cells at infusion")
-        ax.set_ylabel("expected surviving lines")
-        ax.legend(loc="lower right")
-    n = {key: value.text for key, value in numbers.items()}
-    return Drawing(
-        figure=figure,
-        caption="Once antigen feeds the T cells, more leukaemia can leave fewer survivors; with "
-        "one curve for all, it always leaves more.",
-        alt="Expected surviving lines against leukaemic cells at infusion, both on log scales. "
-        f"With one CAR-T curve for all they rise in proportion, from {n['fixed_lines_low']} at "
-        f"{n['burden_low']} cells to {n['fixed_lines_high']} at {n['burden_high']}. With feedback "
-        f"they rise from {n['fed_lines_low']} to {n['fed_lines_turn']} at {n['turn_burden']} "
-        f"cells, and fall to {n['fed_lines_high']} at {n['burden_high']}.",
-        numbers=numbers,
-        data={"burden": burden, "fixed_exposure": fixed, "feedback": fed, "peak_effectors": peak},
     )
