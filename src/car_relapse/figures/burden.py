@@ -96,7 +96,7 @@ def burden_or_memory(*, burden: float = 1e8, patients: int = 1000, seed: int = 2
     for name in sets:
         numbers[f"{name}_1"] = chance(float(curves[f"{name}_fewer"][0]))
     with house_style():
-        figure, panels = axes(columns=2, width=6.6, height=3.5)
+        figure, panels = axes(columns=2, height=3.6)
         titles = ("The typical patient", "Mean of many patients")
         for ax, name, title in zip(panels, sets, titles, strict=True):
             ax.plot(factor, curves[f"{name}_fewer"], "-", color=NEGATIVE, label="fewer cells")
@@ -113,8 +113,8 @@ def burden_or_memory(*, burden: float = 1e8, patients: int = 1000, seed: int = 2
     n = {key: value.text for key, value in numbers.items()}
     return Drawing(
         figure=figure,
-        caption="Fewer cells all but save the typical patient, yet hardly move the mean of patients "
-        "who differ; longer memory moves it more.",
+        caption="Fewer cells all but save the typical patient, yet hardly move the mean of "
+        "patients who differ; longer memory moves it more.",
         alt=f"Chance of antigen-positive relapse against the factor, 1 to 20, by which cells at "
         f"infusion are fewer or the half-life of memory is longer. Left, the typical patient: from "
         f"{n['typical_1']} to {n['typical_fewer_10']} with ten times fewer cells and to "

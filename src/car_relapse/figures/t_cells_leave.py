@@ -213,8 +213,8 @@ def persistence_hazards() -> Drawing:
     )
     return Drawing(
         figure=figure,
-        caption="Signs of leaving T cells raise the hazard of relapse; burden appears on both "
-        "sides, low for one kind, high for all together.",
+        caption="Signs that T cells leave go with relapse; burden appears on both sides, low for "
+        "one kind, high for all together.",
         alt=f"Published hazard ratios on a log scale, with 95 % intervals where read: {words}.",
         numbers=numbers,
         data={
