@@ -38,7 +38,7 @@ def test_half_lives_and_the_fall_to_day_365():
     assert rf"\ln 2/0.0032 \approx {math.log(2) / curve.memory_rate:.0f} days" in text
     left = float(curve.level(365.0)) / float(curve.peak_level)
     assert rf"\approx {left:.2g}" in text
-    assert "about 400-fold" in text
+    assert "1/0.0025 = 400" in text
     assert round(1 / left, -2) == 400
 
 
