@@ -154,6 +154,8 @@ def unit(log: Log) -> Outcome:
         "--ignore-glob=*/conftest.py",
         "src",
         "tools/build_book.py",
+        "tools/claims_report.py",
+        "tools/scan_numbers.py",
         "tests/unit",
         "tests/tools",
         *coverage,

@@ -26,10 +26,10 @@ from tests.claims import registry  # noqa: E402  # the tests are beside the tool
 REPORT = ROOT / "_build" / "verification" / "claims.json"
 
 
-def test_file(page: str) -> str:
+def file_of(page: str) -> str:
     """Name the file that tests the claims of a page.
 
-    >>> test_file("book/two-ways")
+    >>> file_of("book/two-ways")
     'test_two_ways.py'
     """
     return f"test_{slug(page).replace('-', '_')}.py"
@@ -42,7 +42,7 @@ def mismatches(found: Iterable[Stated], tested: Mapping[str, registry.Claim]) ->
     counts = Counter(claim.id for claim in found)
     twice = [f"{id} stands {count} times" for id, count in counts.items() if count > 1]
     untested = [
-        f"{id} of {page} has no test in tests/claims/{test_file(page)}"
+        f"{id} of {page} has no test in tests/claims/{file_of(page)}"
         for id, page in pages.items()
         if id not in tested
     ]
@@ -52,9 +52,9 @@ def mismatches(found: Iterable[Stated], tested: Mapping[str, registry.Claim]) ->
         if id not in pages
     ]
     misplaced = [
-        f"{id} of {pages[id]} is tested in {claim.file.name}, not in {test_file(pages[id])}"
+        f"{id} of {pages[id]} is tested in {claim.file.name}, not in {file_of(pages[id])}"
         for id, claim in tested.items()
-        if id in pages and claim.file.name != test_file(pages[id])
+        if id in pages and claim.file.name != file_of(pages[id])
     ]
     return [*twice, *untested, *unstated, *misplaced]
 
