@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from itertools import pairwise
 
@@ -10,8 +11,9 @@ import numpy as np
 import pytest
 from scipy.stats import beta, binomtest
 
-from car_relapse import figures
+from car_relapse import feedback_ode, figures
 from car_relapse.evidence import landmarks_of, trials
+from car_relapse.figures import burden
 from car_relapse.patient import typical_patient
 
 COHORTS = (
@@ -107,6 +109,80 @@ def test_both_kinds_of_relapse_only_accumulate(drawings):
         assert incidence[0] == 0
         assert (np.diff(incidence) >= 0).all()
     assert (np.diff(column(drawings, "cohort-outcome", "relapse_free")) <= 0).all()
+
+
+DENOMINATORS = {  # responders, those counted, all who entered
+    0: (115, 125, 142),
+    1: (61, 75, 92),
+    2: (39, 55, 71),
+    3: (136, 256, 344),
+}
+
+
+@pytest.mark.parametrize(("row", "counts"), DENOMINATORS.items())
+def test_both_rates_of_a_cohort_are_those_of_its_counts(drawings, row, counts):
+    data = drawings["cohort-denominators"].data
+    responded, counted, entered = counts
+    for total, name in ((counted, "published"), (entered, "of_all")):
+        low = beta.ppf(0.025, responded, total - responded + 1)
+        high = beta.ppf(0.975, responded + 1, total - responded)
+        drawn = [data[name][row], data[f"{name}_low_95"][row], data[f"{name}_high_95"][row]]
+        np.testing.assert_allclose(drawn, [responded / total, low, high], rtol=1e-9)
+    assert data["of_all"][row] < data["published"][row]
+
+
+def test_hazards_are_drawn_as_published_and_an_unread_interval_is_none(drawings):
+    data = drawings["persistence-hazards"].data
+    assert data["ratio"].tolist() == [21.7, 5.3, 4.5, 1.96, 2.45, 2.66]
+    assert data["interval_known"].tolist() == [0, 0, 1, 1, 1, 1]
+    known = data["interval_known"] == 1
+    assert (data["low_95"][known] > 1).all()
+    assert (data["low_95"][known] < data["ratio"][known]).all()
+    assert (data["ratio"][known] < data["high_95"][known]).all()
+    assert (data["low_95"][~known] == data["high_95"][~known]).all()
+
+
+def test_with_one_curve_for_all_lines_are_proportional_to_burden(drawings):
+    data = drawings["burden-feedback"].data
+    per_cell = data["fixed_exposure"] / data["burden"]
+    np.testing.assert_allclose(per_cell, per_cell[0], rtol=1e-12)
+    lines = value(drawings, "persistence-map", "lines_ledger")
+    assert per_cell[0] * typical_patient().leukaemia.burden == pytest.approx(lines, rel=1e-6)
+
+
+def test_fewer_cells_win_for_the_typical_patient_and_longer_memory_over_patients(drawings):
+    data = drawings["burden-or-memory"].data
+    changed = data["factor"] > 1
+    assert (data["typical_fewer"] < data["typical_longer"])[changed].all()
+    assert (data["patients_longer"] < data["patients_fewer"])[changed].all()
+    for name in ("typical", "patients"):
+        assert data[f"{name}_fewer"][0] == pytest.approx(data[f"{name}_longer"][0], rel=1e-9)
+        assert (np.diff(data[f"{name}_fewer"]) < 0).all()
+        assert (np.diff(data[f"{name}_longer"]) < 0).all()
+
+
+def test_the_typical_patient_of_both_burden_figures_is_the_same(drawings):
+    mapped = value(drawings, "persistence-map", "p_mid")
+    assert drawings["burden-or-memory"].data["typical_fewer"][0] == pytest.approx(mapped, rel=1e-6)
+
+
+def test_with_feedback_a_large_burden_leaves_fewer_lines_and_more_t_cells(drawings):
+    data = drawings["burden-feedback"].data
+    turn = int(data["feedback"].argmax())
+    assert 0 < turn < data["burden"].size - 1
+    assert data["feedback"][-1] < 1e-3 * data["feedback"][turn]
+    assert data["peak_effectors"][-1] > 10 * data["peak_effectors"][turn]
+
+
+def test_lines_under_feedback_without_killing_survive_as_the_closed_form_says(monkeypatch):
+    weak = dataclasses.replace(
+        feedback_ode.typical_feedback(), maximal_killing=1e-12, expansion_rate=0.01, capacity=1e250
+    )
+    monkeypatch.setattr(burden, "typical_feedback", lambda: weak)
+    lines, _ = burden.fed_lines(np.array([1e7]), b_cell_share=0.01)
+    leukaemia = typical_patient().leukaemia
+    survival = 1 - leukaemia.death_rate / leukaemia.birth_rate
+    assert lines[0] == pytest.approx(1e7 * survival, rel=1e-4)
 
 
 def test_both_averages_fall_below_one_cell_and_rise_again(drawings):

@@ -27,10 +27,14 @@ SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 # What the words give besides results: ends of axes, days and months read off, levels.
 SCALE = {
     "stein-curve": {"90", "28", "365"},
+    "cohort-denominators": {"95", "3"},
     "relapse-split": {"95"},
     "cohort-outcome": {"6", "12", "36"},
     "two-patients": set(),
     "persistence-map": {"15", "3000"},
+    "persistence-hazards": {"95", "1"},
+    "burden-feedback": set(),
+    "burden-or-memory": {"1", "20"},
     "pre-existence": {"0.01", "100", "1"},
     "escape-timing": {"1000"},
     "jackpots": {"100"},

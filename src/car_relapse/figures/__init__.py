@@ -8,18 +8,23 @@ from functools import cache
 from types import MappingProxyType
 
 from car_relapse.figures.antigen_leaves import escape_timing, jackpots, pre_existence
-from car_relapse.figures.living_drug import stein_curve
+from car_relapse.figures.burden import burden_feedback, burden_or_memory
+from car_relapse.figures.living_drug import cohort_denominators, stein_curve
 from car_relapse.figures.style import Drawing, Quoted
-from car_relapse.figures.t_cells_leave import persistence_map, two_patients
+from car_relapse.figures.t_cells_leave import persistence_hazards, persistence_map, two_patients
 from car_relapse.figures.two_ways import cohort_outcome, relapse_split_by_cohort
 
 __all__ = [
     "Drawing",
     "Quoted",
     "builders",
+    "burden_feedback",
+    "burden_or_memory",
+    "cohort_denominators",
     "cohort_outcome",
     "escape_timing",
     "jackpots",
+    "persistence_hazards",
     "persistence_map",
     "pre_existence",
     "registry",
@@ -34,10 +39,14 @@ def builders() -> Mapping[str, Callable[[], Drawing]]:
     return MappingProxyType(
         {
             "stein-curve": stein_curve,
+            "cohort-denominators": cohort_denominators,
             "relapse-split": relapse_split_by_cohort,
             "cohort-outcome": cohort_outcome,
             "two-patients": two_patients,
             "persistence-map": persistence_map,
+            "persistence-hazards": persistence_hazards,
+            "burden-or-memory": burden_or_memory,
+            "burden-feedback": burden_feedback,
             "pre-existence": pre_existence,
             "escape-timing": escape_timing,
             "jackpots": jackpots,

@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.ticker import FixedLocator
+from numpy.typing import NDArray
+from scipy.stats import binomtest
 
+from car_relapse.evidence import kinetics, trials
 from car_relapse.exposure import SteinPopulation, stein_population
-from car_relapse.figures.style import INK, POSITIVE, Drawing, axes, house_style, quote
+from car_relapse.figures.style import (
+    INK,
+    POSITIVE,
+    Drawing,
+    Quoted,
+    axes,
+    house_style,
+    percent,
+    quote,
+)
 
-__all__ = ["stein_curve"]
+__all__ = ["cohort_denominators", "stein_curve"]
 
 
 def stein_curve(
@@ -77,3 +89,126 @@ def stein_curve(
 
 def _at(curves: np.ndarray, day: np.ndarray, when: float) -> np.ndarray:
     return np.asarray(curves[int(np.argmin(np.abs(day - when)))])
+
+
+def _flow(key: str) -> int:
+    """Return one count of patients from the table of kinetic values."""
+    value = kinetics()[f"flow_{key}"].value
+    if value is None:
+        raise ValueError(f"flow_{key} holds no number; a count is needed; see kinetics.csv")
+    return int(value)
+
+
+def _cohorts() -> dict[str, tuple[str, int, int, int]]:
+    """Return, by name, the label of a cohort and how many entered, were counted and responded."""
+    eliana, zuma3, transcend = (trials()[k] for k in ("eliana_primary", "zuma3_p2", "transcend"))
+    rows = {
+        "uk": ("UK, children", _flow("uk_eligible"), _flow("uk_infused"), _flow("uk_cr")),
+        "eliana": (
+            "ELIANA, children",
+            _flow("eliana_enrolled"),
+            eliana.n_evaluable,
+            eliana.n_cr,
+        ),
+        "zuma3": ("ZUMA-3, adults", _flow("zuma3_enrolled"), zuma3.n_evaluable, zuma3.n_cr),
+        "transcend": (
+            "TRANSCEND, lymphoma",
+            _flow("transcend_harvested"),
+            transcend.n_evaluable,
+            transcend.n_cr,
+        ),
+    }
+    return {
+        name: (label, int(entered), int(counted or 0), int(responded or 0))
+        for name, (label, entered, counted, responded) in rows.items()
+    }
+
+
+def _rates(counts: list[tuple[int, int]]) -> NDArray[np.float64]:
+    """Return shares and the ends of their exact 95 % intervals, shape (3, n)."""
+    tests = [binomtest(some, total) for some, total in counts]
+    ends = [test.proportion_ci(0.95, method="exact") for test in tests]
+    return np.array(
+        [
+            [some / total for some, total in counts],
+            [end.low for end in ends],
+            [end.high for end in ends],
+        ]
+    )
+
+
+def cohort_denominators() -> Drawing:
+    """Draw one complete-response rate with two denominators, cohort by cohort.
+
+    Exact (Clopper–Pearson) 95 % intervals. The published denominator is those infused, in
+    TRANSCEND those evaluable; the other is everyone eligible, enrolled or apheresed.
+    """
+    cohorts = _cohorts()
+    numbers: dict[str, Quoted] = {}
+    for name, (_, entered, counted, responded) in cohorts.items():
+        numbers |= {
+            f"{name}_entered": _count(entered),
+            f"{name}_counted": _count(counted),
+            f"{name}_responded": _count(responded),
+            f"{name}_percent": percent(responded / counted),
+            f"{name}_percent_all": percent(responded / entered),
+            f"{name}_lost_percent": percent((entered - counted) / entered),
+        }
+    share, low, high = _rates([(r, counted) for _, _, counted, r in cohorts.values()])
+    of_all, all_low, all_high = _rates([(r, entered) for _, entered, _, r in cohorts.values()])
+    drops = share - of_all
+    numbers["smallest_drop_points"] = percent(float(drops.min()))
+    numbers["largest_drop_points"] = percent(float(drops.max()))
+    with house_style():
+        figure, (ax,) = axes(height=4.2)
+        y = np.arange(len(cohorts))[::-1].astype(float)
+        ax.hlines(y, 100 * low, 100 * high, color=POSITIVE, linewidth=2.2)
+        below = y - 0.2
+        ax.hlines(below, 100 * all_low, 100 * all_high, color=INK)
+        ax.plot(100 * share, y, "o", color=POSITIVE, markersize=8, label="as published")
+        ax.plot(
+            100 * of_all,
+            below,
+            "D",
+            markerfacecolor="white",
+            markeredgecolor=INK,
+            markersize=7,
+            label="of all who entered",
+        )
+        # Each row's words stand above it, so that the plot keeps its width on a phone.
+        ax.set_yticks([])
+        for (label, entered, counted, responded), height in zip(cohorts.values(), y, strict=True):
+            words = f"{label}: {responded} of {counted} (of {entered})"
+            ax.text(20.5, height + 0.14, words, va="bottom")
+        ax.set_xlim(20, 100)
+        ax.set_ylim(-0.5, len(cohorts) - 0.45)
+        ax.set_xlabel("complete response (%)")
+        ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2)
+    n = {key: value.text for key, value in numbers.items()}
+    words = "; ".join(
+        f"{label} {n[f'{name}_responded']} of {n[f'{name}_counted']}, "
+        f"{n[f'{name}_percent']} %, and of {n[f'{name}_entered']}, {n[f'{name}_percent_all']} %"
+        for name, (label, *_) in cohorts.items()
+    )
+    return Drawing(
+        figure=figure,
+        caption="The same responders, two rates: counting everyone who entered takes "
+        f"{n['smallest_drop_points']} to {n['largest_drop_points']} points off the published "
+        "response.",
+        alt=f"Two dots with exact 95 % intervals per cohort, published and of all who entered: "
+        f"{words}.",
+        numbers=numbers,
+        data={
+            "cohort": np.arange(len(cohorts), dtype=float),
+            "published": share,
+            "published_low_95": low,
+            "published_high_95": high,
+            "of_all": of_all,
+            "of_all_low_95": all_low,
+            "of_all_high_95": all_high,
+        },
+    )
+
+
+def _count(number: int) -> Quoted:
+    return Quoted(value=float(number), text=str(number))

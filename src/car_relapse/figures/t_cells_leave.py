@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from car_relapse.course import mean_course
 from car_relapse.engine import line_history
+from car_relapse.evidence import kinetics
 from car_relapse.exposure import SteinExposure, stein_typical
 from car_relapse.figures.style import (
     INK,
@@ -25,7 +26,7 @@ from car_relapse.figures.style import (
 from car_relapse.patient import Patient, typical_patient
 from car_relapse.survival import antigen_positive_probability, relapse_probabilities
 
-__all__ = ["persistence_map", "two_patients"]
+__all__ = ["log_hazards", "persistence_hazards", "persistence_map", "two_patients"]
 
 _LINES = ("-", "--", "-.")
 _COLOURS = (POSITIVE, NEGATIVE, INK)
@@ -142,8 +143,8 @@ def persistence_map(burdens: tuple[float, float, float] = (1e7, 1e8, 1e9)) -> Dr
         ax.legend(title="cells at infusion", loc="center left", bbox_to_anchor=(0.0, 0.5))
     return Drawing(
         figure=figure,
-        caption="Burden outweighs persistence: ten times fewer cells buy more than ten times "
-        "longer memory.",
+        caption="For the typical CAR-T curve, ten times fewer cells buy more than ten times longer "
+        "memory.",
         alt="Probability of antigen-positive relapse against the half-life of the memory phase, "
         f"15 to 3000 days. At the typical {n['half_life_typical_days']} days it is {n['p_low']} "
         f"with {n['burden_low']} cells, {n['p_mid']} with {n['burden_mid']} and {n['p_high']} with "
@@ -152,5 +153,75 @@ def persistence_map(burdens: tuple[float, float, float] = (1e7, 1e8, 1e9)) -> Dr
         data={
             "half_life_days": half_life,
             **{f"p_{name}": c for name, c in zip(("low", "mid", "high"), curves, strict=True)},
+        },
+    )
+
+
+# What raised the hazard of which outcome, in the order drawn, from the top.
+_HAZARDS = (
+    ("hr_bca_loss_positive", "B cells back: CD19-positive relapse"),
+    ("hr_low_burden_positive", "low burden: CD19-positive relapse"),
+    ("hr_bcell_recovery", "B cells back in year 1: any relapse"),
+    ("hr_fludarabine_low_bca", "little fludarabine: relapse or B cells back"),
+    ("hr_fludarabine_low", "little fludarabine: any relapse"),
+    ("hr_high_burden", "high burden: any relapse"),
+)
+
+
+def persistence_hazards() -> Drawing:
+    """Draw published hazard ratios of what goes with relapse, each with its interval if read."""
+    rows = [kinetics()[key] for key, _ in _HAZARDS]
+    ratio = np.array([row.value for row in rows], dtype=float)
+    known = np.array([row.low is not None for row in rows])
+    low = np.array([row.low if row.low is not None else row.value for row in rows], dtype=float)
+    high = np.array([row.high if row.high is not None else row.value for row in rows], dtype=float)
+    numbers = {}
+    for (key, _), row in zip(_HAZARDS, rows, strict=True):
+        for end, value in (("", row.value), ("_low", row.low), ("_high", row.high)):
+            if value is not None:
+                numbers[f"{key.removeprefix('hr_')}{end}"] = quote(value, 3 if value > 10 else 2)
+    with house_style():
+        figure, (ax,) = axes(height=4.6)
+        y = np.arange(len(rows))[::-1].astype(float)
+        ax.hlines(y[known], low[known], high[known], color=POSITIVE, linewidth=2.2)
+        ax.plot(ratio[known], y[known], "o", color=POSITIVE, markersize=8, label="95 % interval")
+        ax.plot(
+            ratio[~known],
+            y[~known],
+            "D",
+            markerfacecolor="white",
+            markeredgecolor=INK,
+            markersize=7,
+            label="interval not read",
+        )
+        ax.axvline(1.0, color=NEUTRAL, linewidth=1.2, linestyle=":")
+        ax.set_xscale("log")
+        ax.set_xlim(0.8, 40)
+        ax.set_xticks([1, 2, 5, 10, 20], ["1", "2", "5", "10", "20"])
+        ax.minorticks_off()
+        ax.set_yticks([])
+        for (_, label), height in zip(_HAZARDS, y, strict=True):
+            ax.text(1.05, height + 0.14, label, va="bottom")
+        ax.set_ylim(-0.5, len(rows) - 0.35)
+        ax.set_xlabel("hazard ratio (log scale)")
+        ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2)
+    n = {key: value.text for key, value in numbers.items()}
+    words = "; ".join(
+        f"{label} {n[stem]}" + (f" ({n[f'{stem}_low']} to {n[f'{stem}_high']})" if has else "")
+        for (key, label), has in zip(_HAZARDS, known, strict=True)
+        for stem in (key.removeprefix("hr_"),)
+    )
+    return Drawing(
+        figure=figure,
+        caption="Signs that T cells leave go with relapse; burden appears on both sides, low for "
+        "one kind, high for all together.",
+        alt=f"Published hazard ratios on a log scale, with 95 % intervals where read: {words}.",
+        numbers=numbers,
+        data={
+            "row": np.arange(len(rows), dtype=float),
+            "ratio": ratio,
+            "low_95": low,
+            "high_95": high,
+            "interval_known": known.astype(float),
         },
     )
