@@ -14,14 +14,24 @@ from car_relapse import figures
 from car_relapse.evidence import landmarks_of, trials
 from car_relapse.patient import typical_patient
 
-COHORTS = (
+ONE_TARGET = (
     "lamble2023_phenotype",
     "pillai2019_cd19dim",
+    "sheba2022_cd28",
+    "spiegel2021_axicel_biopsies",
     "plaks2021_zuma1_biopsies",
     "aldoss2025_blina",
+    "jabbour2018_blina_failure",
+    "hiraga2009_rituximab",
+)
+TWO_TARGETS = (
     "wangt2023_coadmin",
     "stanford_adult_1922_ball",
+    "stanford_adult_1922_lbcl",
+    "ghorashian2024_carpall",
 )
+COHORTS = ONE_TARGET + TWO_TARGETS
+ENDS = ("low_95", "high_95")
 
 
 def column(drawings, slug: str, name: str) -> np.ndarray:
@@ -80,6 +90,37 @@ def test_the_relapse_split_shows_every_cohort_and_more_loss_with_partial_loss(dr
     data = drawings["relapse-split"].data
     assert data["cohort"].tolist() == list(range(len(COHORTS)))
     assert (data["at_least_one_lost_or_dim"] >= data["every_target_lost"]).all()
+
+
+def test_cohorts_stand_in_the_group_of_their_targets_and_say_how_many_they_are(drawings):
+    assert {len(trials()[key].antigens) for key in ONE_TARGET} == {1}
+    assert {len(trials()[key].antigens) for key in TWO_TARGETS} == {2}
+    assert value(drawings, "relapse-split", "cohorts") == len(COHORTS)
+
+
+def test_with_one_target_some_intervals_do_not_touch(drawings):
+    low, high = (column(drawings, "relapse-split", name)[: len(ONE_TARGET)] for name in ENDS)
+    assert low.max() > high.min()
+
+
+def test_with_two_targets_losing_both_is_rare_and_losing_one_is_not(drawings):
+    lost, some = (
+        column(drawings, "relapse-split", name)[len(ONE_TARGET) :]
+        for name in ("every_target_lost", "at_least_one_lost_or_dim")
+    )
+    assert 100 * lost.max() == pytest.approx(
+        value(drawings, "relapse-split", "two_targets_largest_percent")
+    )
+    assert lost.max() < 0.05
+    assert some.max() >= 0.5
+
+
+@pytest.mark.parametrize("kind", ["positive", "negative"])
+def test_half_of_the_relapses_of_a_class_have_come_by_its_median_month(drawings, kind):
+    month, incidence = (column(drawings, "cohort-outcome", c) for c in ("month", f"antigen_{kind}"))
+    median = value(drawings, "cohort-outcome", f"{kind}_median_month")
+    half = value(drawings, "cohort-outcome", f"{kind}_percent") / 200
+    assert np.interp(median, month, incidence) == pytest.approx(half, rel=0.03)
 
 
 def measured_relapse_free(month: float) -> list[float]:
