@@ -11,8 +11,10 @@ import pytest
 from scipy.stats import beta, binomtest
 
 from car_relapse import figures
+from car_relapse.antigens import Losses
 from car_relapse.evidence import landmarks_of, trials
 from car_relapse.patient import typical_patient
+from car_relapse.resistance import full_loss_lines
 
 ONE_TARGET = (
     "lamble2023_phenotype",
@@ -123,6 +125,27 @@ def test_half_of_the_relapses_of_a_class_have_come_by_its_median_month(drawings,
     assert np.interp(median, month, incidence) == pytest.approx(half, rel=0.03)
 
 
+def test_a_higher_level_brings_more_antigen_negative_relapse_and_a_larger_share(drawings):
+    data = drawings["outcome-by-level"].data
+    assert (np.diff(data["antigen_negative"]) > 0).all()
+    share = data["antigen_negative"] / (data["antigen_negative"] + data["antigen_positive"])
+    assert (np.diff(share) > 0).all()
+    assert (np.diff(data["cured"]) > 0).all()
+    assert (np.diff(data["no_remission"]) < 0).all()
+    at_four = data["level"] == 4.0
+    assert value(drawings, "outcome-by-level", "share_four_percent") == pytest.approx(
+        100 * share[at_four][0]
+    )
+
+
+def test_at_the_level_of_the_ledger_both_figures_of_the_cohort_agree(drawings):
+    for kind in ("positive", "negative"):
+        here = value(drawings, "outcome-by-level", f"{kind}_once_percent")
+        there = value(drawings, "cohort-outcome", f"{kind}_percent")
+        error = 100 * math.sqrt(0.25 / 1600 + 0.25 / 6400)
+        assert abs(here - there) < 5 * error
+
+
 def measured_relapse_free(month: float) -> list[float]:
     """Return ELIANA's values at a month, as shares."""
     rows = [*landmarks_of("eliana_primary", "RFS"), *landmarks_of("eliana_3y", "RFS")]
@@ -220,6 +243,26 @@ def test_escape_is_likelier_to_be_there_when_living_cells_count_and_size_is_fixe
         assert (data[f"{kind}_fixed_size"] >= data[f"{kind}_fixed_time"]).all()
     for fixed in ("size", "time"):
         assert (data[f"living_fixed_{fixed}"] >= data[f"surviving_fixed_{fixed}"]).all()
+
+
+def test_two_equal_hits_of_the_quoted_size_give_the_fitted_lines(drawings):
+    hit = value(drawings, "pre-existence", "two_hits_each")
+    who = typical_patient()
+    lines = full_loss_lines(
+        who.leukaemia.burden,
+        birth_rate=who.leukaemia.birth_rate,
+        death_rate=who.leukaemia.death_rate,
+        losses=Losses(per_antigen=(hit, hit)),
+        lasting="for ever",
+    )
+    assert lines == pytest.approx(value(drawings, "pre-existence", "nu_lamble"), rel=2e-3)
+
+
+def test_counting_every_escape_as_older_than_infusion_gives_a_larger_product(drawings):
+    nu = value(drawings, "pre-existence", "nu_all_before")
+    assert 1 - math.exp(-nu) == pytest.approx(68 / 420)
+    assert nu > value(drawings, "pre-existence", "nu_lamble")
+    assert value(drawings, "pre-existence", "u_all_before_9") == pytest.approx(nu / 1e9)
 
 
 @pytest.fixture

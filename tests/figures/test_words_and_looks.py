@@ -29,6 +29,7 @@ SCALE = {
     "stein-curve": {"90", "28", "365"},
     "relapse-split": {"95"},
     "cohort-outcome": {"6", "12", "36"},
+    "outcome-by-level": set(),
     "two-patients": set(),
     "persistence-map": {"15", "3000"},
     "pre-existence": {"0.01", "100", "1"},

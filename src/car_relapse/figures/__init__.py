@@ -11,7 +11,11 @@ from car_relapse.figures.antigen_leaves import escape_timing, jackpots, pre_exis
 from car_relapse.figures.living_drug import stein_curve
 from car_relapse.figures.style import Drawing, Quoted
 from car_relapse.figures.t_cells_leave import persistence_map, two_patients
-from car_relapse.figures.two_ways import cohort_outcome, relapse_split_by_cohort
+from car_relapse.figures.two_ways import (
+    cohort_outcome,
+    outcome_by_level,
+    relapse_split_by_cohort,
+)
 
 __all__ = [
     "Drawing",
@@ -20,6 +24,7 @@ __all__ = [
     "cohort_outcome",
     "escape_timing",
     "jackpots",
+    "outcome_by_level",
     "persistence_map",
     "pre_existence",
     "registry",
@@ -36,6 +41,7 @@ def builders() -> Mapping[str, Callable[[], Drawing]]:
             "stein-curve": stein_curve,
             "relapse-split": relapse_split_by_cohort,
             "cohort-outcome": cohort_outcome,
+            "outcome-by-level": outcome_by_level,
             "two-patients": two_patients,
             "persistence-map": persistence_map,
             "pre-existence": pre_existence,

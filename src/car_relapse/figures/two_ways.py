@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +24,9 @@ from car_relapse.figures.style import (
     quote,
 )
 from car_relapse.followup import DAYS_PER_MONTH
+from car_relapse.parameters import default
 
-__all__ = ["cohort_outcome", "relapse_split_by_cohort"]
+__all__ = ["cohort_outcome", "outcome_by_level", "relapse_split_by_cohort"]
 
 # Overlapping reports of the same patients are not pooled, only set side by side.
 _COHORTS = (
@@ -304,6 +305,77 @@ def cohort_outcome(cohort: Cohort | None = None) -> Drawing:
             "lineage_switch": switched,
             "relapse_free": free,
         },
+    )
+
+
+def outcome_by_level(*, patients: int = 1600, seed: int = 20260104) -> Drawing:
+    """Draw what becomes of the same patients when their CAR-T level is scaled up or down.
+
+    Killing depends on the level over its half-maximal level, so that a smaller half-maximal
+    level stands for a larger level at all times, and with it for longer effect. The loss
+    probability, the burdens and the random numbers are the same at every point.
+
+    Parameters
+    ----------
+    patients : int, optional
+        Virtual patients at each level.
+    seed : int, optional
+        Seed, the same at each level.
+    """
+    people = default_population()
+    level = 2.0 ** np.arange(-3, 4)
+    cohorts = [
+        simulate(
+            replace(people, killing=replace(people.killing, half_level=half)), patients, seed=seed
+        )
+        for half in default("killing.half_level") / level
+    ]
+    lines = {
+        name: np.array([cohort.share(outcome)[0] for cohort in cohorts])
+        for name, outcome in (
+            ("antigen_positive", Outcome.ANTIGEN_POSITIVE),
+            ("antigen_negative", Outcome.ANTIGEN_NEGATIVE),
+            ("no_remission", Outcome.NO_REMISSION),
+            ("cured", Outcome.CURED),
+        )
+    }
+    share = lines["antigen_negative"] / (lines["antigen_negative"] + lines["antigen_positive"])
+    numbers = {"patients": quote(float(patients), 2)}
+    for word, times in (("quarter", 0.25), ("once", 1.0), ("four", 4.0)):
+        (at,) = np.flatnonzero(level == times)
+        numbers[f"share_{word}_percent"] = percent(float(share[at]))
+        for name in ("positive", "negative"):
+            numbers[f"{name}_{word}_percent"] = percent(float(lines[f"antigen_{name}"][at]))
+    with house_style():
+        figure, (ax,) = axes()
+        for name, colour, style, label in (
+            ("antigen_positive", POSITIVE, "-", "antigen-positive"),
+            ("antigen_negative", NEGATIVE, "--", "antigen-negative"),
+            ("no_remission", INK, ":", "no remission"),
+            ("cured", CURED, "-.", "cured"),
+        ):
+            ax.plot(level, 100 * lines[name], style, color=colour, label=label)
+        ax.set_xscale("log", base=2)
+        ax.set_xticks(level, ["1/8", "1/4", "1/2", "1", "2", "4", "8"])
+        ax.set_xlabel("CAR-T level, relative to the ledger")
+        ax.set_ylabel("share of patients (%)")
+        ax.set_ylim(0, None)
+        ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
+    n = {key: value.text for key, value in numbers.items()}
+    return Drawing(
+        figure=figure,
+        caption="One loss probability, very different shares: with more CAR-T, antigen-positive "
+        "relapse gives way to cure and to antigen-negative relapse.",
+        alt="Four curves against the CAR-T level from one eighth to eight times the ledger's, for "
+        f"{n['patients']} virtual patients at each level. Antigen-positive relapse first rises, as "
+        f"more patients reach remission, and falls from {n['positive_once_percent']} % at the "
+        f"ledger's level to {n['positive_four_percent']} % at four times. Antigen-negative relapse "
+        f"rises throughout, from {n['negative_quarter_percent']} % at a quarter to "
+        f"{n['negative_four_percent']} % at four times, so its share of the two kinds rises from "
+        f"{n['share_quarter_percent']} % to {n['share_four_percent']} %. Cure rises, failure to "
+        "reach remission falls.",
+        numbers=numbers,
+        data={"level": np.asarray(level, dtype=np.float64), **lines},
     )
 
 
