@@ -25,6 +25,7 @@ from car_relapse.figures.style import (
 )
 from car_relapse.followup import DAYS_PER_MONTH
 from car_relapse.parameters import default
+from car_relapse.patient import typical_leukaemia
 
 __all__ = ["cohort_outcome", "outcome_by_level", "relapse_split_by_cohort"]
 
@@ -120,15 +121,12 @@ def relapse_split_by_cohort() -> Drawing:
         "coadmin_partial": _count(coadmin.partial),
         "coadmin_total": _count(coadmin.total),
         "coadmin_unknown": _count(coadmin.unknown),
-        "smallest_percent": percent(float(share.min())),
-        "largest_percent": percent(float(share.max())),
         "one_target_smallest_percent": percent(min(row.share for row in one)),
         "one_target_largest_percent": percent(max(row.share for row in one)),
         "two_targets_largest_percent": percent(max(row.share for row in two)),
         "two_targets_some_smallest_percent": percent(min(row.some for row in two)),
         "two_targets_some_largest_percent": percent(max(row.some for row in two)),
-        "widest_low_percent": percent(max(rows, key=lambda row: row.high - row.low).low),
-        "widest_high_percent": percent(max(rows, key=lambda row: row.high - row.low).high),
+        "none_of_ten_high_percent": percent(two[1].high),
     }
     with house_style():
         figure, (ax,) = axes(height=8.8)
@@ -232,6 +230,12 @@ def cohort_outcome(cohort: Cohort | None = None) -> Drawing:
         "negative_percent": percent(people.share(Outcome.ANTIGEN_NEGATIVE)[0]),
         "switch_percent": percent(people.share(Outcome.LINEAGE_SWITCH)[0]),
         "no_remission_percent": percent(people.share(Outcome.NO_REMISSION)[0]),
+        "one_cell_month": quote(
+            float(np.log(default("detection.relapse_cells")))
+            / typical_leukaemia().net_rate
+            / DAYS_PER_MONTH,
+            2,
+        ),
         "standard_error_percent": percent(people.share(Outcome.ANTIGEN_POSITIVE)[1], 1),
         "rfs_12m_model": percent(model_12),
         "rfs_12m_measured": percent(float(measured[measured[:, 0] == 12.0, 1][0])),
