@@ -256,6 +256,7 @@ def test_two_equal_hits_of_the_quoted_size_give_the_fitted_lines(drawings):
         lasting="for ever",
     )
     assert lines == pytest.approx(value(drawings, "pre-existence", "nu_lamble"), rel=2e-3)
+    assert lines == pytest.approx(value(drawings, "pre-existence", "two_hit_lines"), rel=0.01)
 
 
 def test_counting_every_escape_as_older_than_infusion_gives_a_larger_product(drawings):

@@ -46,6 +46,7 @@ def pre_existence(patient: Patient | None = None) -> Drawing:
     # The intensity if every escaped line of that cohort had been founded before infusion.
     share = relapse_split(cohort).antigen_negative / float(cohort.n_infused or np.nan)
     all_before = -float(np.log1p(-share))
+    typical, hit = typical_patient().leukaemia, _two_equal_hits()
     nu = np.geomspace(1e-2, 1e2, 161)
     size = 1e11
     columns = {
@@ -72,7 +73,11 @@ def pre_existence(patient: Patient | None = None) -> Drawing:
         "nu_all_before": quote(all_before, 2),
         "u_all_before_11": quote(all_before / 1e11, 2),
         "u_all_before_9": quote(all_before / 1e9, 2),
-        "two_hits_each": quote(_two_equal_hits(), 2),
+        "two_hits_each": quote(hit, 2),
+        "two_hit_lines": quote(
+            2.0 * hit**2 * typical.burden / typical.survival * (np.log(typical.survival / hit) - 1),
+            2,
+        ),
         "exercise_living": quote(1.0 - float(no_living_mutant(size, 0.5 / size, 0.5)), 2),
         "exercise_surviving": quote(-np.expm1(-0.5), 2),
     }
