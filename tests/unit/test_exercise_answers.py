@@ -72,6 +72,7 @@ def test_alive_or_surviving():
     living = 1 - math.exp(0.5 * math.log(0.5) / 0.5)
     assert printed("pre-existence", "exercise_living") == f"{living:.2f}"
     assert printed("pre-existence", "exercise_surviving") == f"{1 - math.exp(-0.5):.2f}"
+    assert printed("pre-existence", "exercise_fixed_time") == f"{1 - 1 / 1.5:.2f}"
 
 
 def test_two_hits():

@@ -80,6 +80,9 @@ def pre_existence(patient: Patient | None = None) -> Drawing:
         ),
         "exercise_living": quote(1.0 - float(no_living_mutant(size, 0.5 / size, 0.5)), 2),
         "exercise_surviving": quote(-np.expm1(-0.5), 2),
+        "exercise_fixed_time": quote(
+            1.0 - float(no_surviving_line(size, 0.5 / size, fixed="time")), 2
+        ),
     }
     n = {key: value.text for key, value in numbers.items()}
     with house_style():
@@ -227,7 +230,7 @@ def jackpots(
     exact = tail[shown]
     simulated = np.array([np.mean(drawn >= k) for k in shown])
     numbers = {
-        "median": quote(float(mutant_quantile(0.5, events, clone)), 2),
+        "median": quote(float(mutant_quantile(0.5, events, clone)), 1),
         "mean": quote(float(drawn.mean()), 2),
         "largest": quote(float(drawn.max()), 2),
         "p_none": quote(float(mutant_probabilities(events, clone, 0)[0]), 2),
