@@ -34,7 +34,8 @@ from car_relapse.figures.style import (
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests.verification import runner, twins  # noqa: E402  # the tests are beside the tools
+from tests.fuzz import fuzz  # noqa: E402  # the tests are beside the tools
+from tests.verification import runner, twins  # noqa: E402
 
 FOLDER = ROOT / "_build" / "verification"
 CHECKS = ROOT / "tests" / "verification"
@@ -366,6 +367,8 @@ def main() -> int:
     make_figures.write("calibration-predictions", predictions(), source, FOLDER)
     make_figures.write("calibration-profiles", profiles(), source, FOLDER)
     numbers = twin_numbers(pairs) | machine_text(speed)
+    numbers["identities"] = count(len(tables["identities"]["rows"]))
+    numbers["fuzz_cases"] = count(fuzz.number_of_cases())
     (FOLDER / "verification.json").write_text(words(numbers, source), encoding="utf-8")
     failed = sum(row.verdict != "pass" for row in rows) + sum(not pair.passed for pair in pairs)
     print(f"{len(rows)} reference values, {len(pairs)} twins, {failed} failed")

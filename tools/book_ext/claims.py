@@ -11,6 +11,7 @@ list item that ends in a link to its row; it gets the same anchor and the same l
 from __future__ import annotations
 
 import json
+from html import escape
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -124,23 +125,31 @@ class LinkMarks(SphinxPostTransform):
             mark.replace_self(link)
 
 
-def result_text(entry: dict[str, Any]) -> str:
-    """Return the last result of a claim in words."""
+def result_texts(entry: dict[str, Any]) -> list[str]:
+    """Return the last result of a claim, in paragraphs."""
     verdict = "✓ holds" if entry["passed"] else f"✗ fails: {plain(entry['message'])}"
     if entry["share"] is None:
-        return verdict
+        return [verdict]
     keys = ", ".join(f"`{key}`" for key in entry["varies"])
-    return (
-        f"{verdict}; in {100 * entry['share']:.0f} % of {entry['draws']} draws "
-        f"(standard error {100 * entry['standard_error']:.1f} %; at least "
-        f"{100 * entry['at_least']:.0f} % asked) over {keys}"
-    )
+    return [
+        verdict,
+        f"In {100 * entry['share']:.0f} % of {entry['draws']} draws "
+        f"(standard error {100 * entry['standard_error']:.1f} %); "
+        f"{100 * entry['at_least']:.0f} % asked.",
+        f"Varied: {keys}.",
+    ]
+
+
+def breakable(name: str) -> nodes.raw:
+    """Return code that may be broken after its underscores and full stops."""
+    words = "".join(f"{sign}<wbr>" if sign in "_/." else sign for sign in escape(name))
+    return nodes.raw("", f'<code class="literal">{words}</code>', format="html")
 
 
 class ClaimsTables(TableDirective):
     """One table for each page that makes claims."""
 
-    HEAD = ("Claim", "What it says", "Kind", "Test", "Last result")
+    HEAD = ("Claim, and where it stands", "Kind and test", "Last result")
 
     def run(self) -> list[nodes.Node]:
         root = Path(self.env.srcdir)
@@ -157,35 +166,31 @@ class ClaimsTables(TableDirective):
         return found
 
     def _of_page(self, page: str, entries: list[dict[str, Any]]) -> list[nodes.Node]:
-        rows = [
-            [
-                plain(entry["id"]),
-                entry["text"],
-                entry["kind"],
-                f"`{entry['test']}` in `{entry['file']}`",
-                result_text(entry),
-            ]
-            for entry in entries
-        ]
+        rows = [[entry["text"], entry["kind"], result_texts(entry)[0]] for entry in entries]
         region = self.table(page, self.HEAD, rows)
         region["label"] = f"Table: claims of {page}"
         table = region[0]
         table["classes"].append("claims-table")
-        caption = table[0]
-        caption.clear()
-        caption += addnodes.pending_xref(
-            "", nodes.inline("", page), refdomain="std", reftype="doc", reftarget=f"/{page}",
-            refexplicit=False, refwarn=True, refdoc=self.env.docname,
-        )  # fmt: skip
+        table[0].clear()
+        table[0] += [self._link(page, "/" + page, domain="std", type="doc", explicit=False)]
+        table[0] += [nodes.Text(", tested in "), breakable(entries[0]["file"])]
         for row, entry in zip(list(table.findall(nodes.row))[1:], entries, strict=True):
             row["ids"].append(entry["id"])
-            first = next(row.findall(nodes.paragraph))
-            first.clear()
-            first += addnodes.pending_xref(
-                "", nodes.inline("", entry["id"]), refdomain="", reftype="claim-place",
-                reftarget=entry["id"], refpage=page, refdoc=self.env.docname,
-            )  # fmt: skip
+            claim, test, result = row.children
+            place = self._link(entry["id"], entry["id"], type="claim-place", page=page)
+            claim += nodes.paragraph("", "", place, classes=["claim-id"])
+            test += nodes.paragraph("", "", breakable(entry["test"]))
+            result += [self.inline(text) for text in result_texts(entry)[1:]]
         return [region]
+
+    def _link(
+        self, text: str, target: str, *, type: str, domain: str = "", page: str = "",
+        explicit: bool = True,
+    ) -> addnodes.pending_xref:  # fmt: skip
+        return addnodes.pending_xref(
+            "", nodes.inline("", text), refdomain=domain, reftype=type, reftarget=target,
+            refpage=page, refexplicit=explicit, refwarn=True, refdoc=self.env.docname,
+        )  # fmt: skip
 
 
 def _link_place(
