@@ -35,7 +35,7 @@ _COHORTS = (
         "One target: CAR-T cells against CD19",
         (
             ("lamble2023_phenotype", "several centres"),
-            ("pillai2019_cd19dim", "one of these centres"),
+            ("pillai2019_cd19dim", "one hospital, overlapping"),
             ("sheba2022_cd28", "CD28, many transplants"),
             ("spiegel2021_axicel_biopsies", "biopsies, one hospital"),
             ("plaks2021_zuma1_biopsies", "biopsies, one trial"),
