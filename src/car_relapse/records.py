@@ -43,6 +43,7 @@ Construct = Literal[
     "co-administered",
     "sequential",
     "engager",
+    "antibody",
     "CAR with engager",
     "mixed",
     "not stated",

@@ -12,18 +12,30 @@ import pytest
 from scipy.stats import beta, binomtest
 
 from car_relapse import feedback_ode, figures
+from car_relapse.antigens import Losses
 from car_relapse.evidence import landmarks_of, trials
 from car_relapse.figures import burden
 from car_relapse.patient import typical_patient
+from car_relapse.resistance import full_loss_lines
 
-COHORTS = (
+ONE_TARGET = (
     "lamble2023_phenotype",
     "pillai2019_cd19dim",
+    "sheba2022_cd28",
+    "spiegel2021_axicel_biopsies",
     "plaks2021_zuma1_biopsies",
     "aldoss2025_blina",
+    "jabbour2018_blina_failure",
+    "hiraga2009_rituximab",
+)
+TWO_TARGETS = (
     "wangt2023_coadmin",
     "stanford_adult_1922_ball",
+    "stanford_adult_1922_lbcl",
+    "ghorashian2024_carpall",
 )
+COHORTS = ONE_TARGET + TWO_TARGETS
+ENDS = ("low_95", "high_95")
 
 
 def column(drawings, slug: str, name: str) -> np.ndarray:
@@ -82,6 +94,58 @@ def test_the_relapse_split_shows_every_cohort_and_more_loss_with_partial_loss(dr
     data = drawings["relapse-split"].data
     assert data["cohort"].tolist() == list(range(len(COHORTS)))
     assert (data["at_least_one_lost_or_dim"] >= data["every_target_lost"]).all()
+
+
+def test_cohorts_stand_in_the_group_of_their_targets_and_say_how_many_they_are(drawings):
+    assert {len(trials()[key].antigens) for key in ONE_TARGET} == {1}
+    assert {len(trials()[key].antigens) for key in TWO_TARGETS} == {2}
+    assert value(drawings, "relapse-split", "cohorts") == len(COHORTS)
+
+
+def test_with_one_target_some_intervals_do_not_touch(drawings):
+    low, high = (column(drawings, "relapse-split", name)[: len(ONE_TARGET)] for name in ENDS)
+    assert low.max() > high.min()
+
+
+def test_with_two_targets_losing_both_is_rare_and_losing_one_is_not(drawings):
+    lost, some = (
+        column(drawings, "relapse-split", name)[len(ONE_TARGET) :]
+        for name in ("every_target_lost", "at_least_one_lost_or_dim")
+    )
+    assert 100 * lost.max() == pytest.approx(
+        value(drawings, "relapse-split", "two_targets_largest_percent")
+    )
+    assert lost.max() < 0.05
+    assert some.max() >= 0.5
+
+
+@pytest.mark.parametrize("kind", ["positive", "negative"])
+def test_half_of_the_relapses_of_a_class_have_come_by_its_median_month(drawings, kind):
+    month, incidence = (column(drawings, "cohort-outcome", c) for c in ("month", f"antigen_{kind}"))
+    median = value(drawings, "cohort-outcome", f"{kind}_median_month")
+    half = value(drawings, "cohort-outcome", f"{kind}_percent") / 200
+    assert np.interp(median, month, incidence) == pytest.approx(half, rel=0.03)
+
+
+def test_a_higher_level_brings_more_antigen_negative_relapse_and_a_larger_share(drawings):
+    data = drawings["outcome-by-level"].data
+    assert (np.diff(data["antigen_negative"]) > 0).all()
+    share = data["antigen_negative"] / (data["antigen_negative"] + data["antigen_positive"])
+    assert (np.diff(share) > 0).all()
+    assert (np.diff(data["cured"]) > 0).all()
+    assert (np.diff(data["no_remission"]) < 0).all()
+    at_four = data["level"] == 4.0
+    assert value(drawings, "outcome-by-level", "share_four_percent") == pytest.approx(
+        100 * share[at_four][0]
+    )
+
+
+def test_at_the_level_of_the_ledger_both_figures_of_the_cohort_agree(drawings):
+    for kind in ("positive", "negative"):
+        here = value(drawings, "outcome-by-level", f"{kind}_once_percent")
+        there = value(drawings, "cohort-outcome", f"{kind}_percent")
+        error = 100 * math.sqrt(0.25 / 1600 + 0.25 / 6400)
+        assert abs(here - there) < 5 * error
 
 
 def measured_relapse_free(month: float) -> list[float]:
@@ -255,6 +319,27 @@ def test_escape_is_likelier_to_be_there_when_living_cells_count_and_size_is_fixe
         assert (data[f"{kind}_fixed_size"] >= data[f"{kind}_fixed_time"]).all()
     for fixed in ("size", "time"):
         assert (data[f"living_fixed_{fixed}"] >= data[f"surviving_fixed_{fixed}"]).all()
+
+
+def test_two_equal_hits_of_the_quoted_size_give_the_fitted_lines(drawings):
+    hit = value(drawings, "pre-existence", "two_hits_each")
+    who = typical_patient()
+    lines = full_loss_lines(
+        who.leukaemia.burden,
+        birth_rate=who.leukaemia.birth_rate,
+        death_rate=who.leukaemia.death_rate,
+        losses=Losses(per_antigen=(hit, hit)),
+        lasting="for ever",
+    )
+    assert lines == pytest.approx(value(drawings, "pre-existence", "nu_lamble"), rel=2e-3)
+    assert lines == pytest.approx(value(drawings, "pre-existence", "two_hit_lines"), rel=0.01)
+
+
+def test_counting_every_escape_as_older_than_infusion_gives_a_larger_product(drawings):
+    nu = value(drawings, "pre-existence", "nu_all_before")
+    assert 1 - math.exp(-nu) == pytest.approx(68 / 420)
+    assert nu > value(drawings, "pre-existence", "nu_lamble")
+    assert value(drawings, "pre-existence", "u_all_before_9") == pytest.approx(nu / 1e9)
 
 
 @pytest.fixture

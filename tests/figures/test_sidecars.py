@@ -72,7 +72,7 @@ def test_a_missing_file_is_noticed(copies, kind):
     ("place", "wrong", "message"),
     [
         (("numbers", "median", "value"), 3.0 * (1 + 1e-8), "value of median"),
-        (("numbers", "median", "text"), "4.0", "text of median: 4.0 is now 3.0"),
+        (("numbers", "median", "text"), "4.0", "text of median: 4.0 is now 3"),
         (("caption",), "A caption.", "caption"),
         (("alt",), "A text of 2 words, 3 or 4.", "alt"),
     ],

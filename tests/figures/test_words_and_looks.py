@@ -30,6 +30,7 @@ SCALE = {
     "cohort-denominators": {"95", "3"},
     "relapse-split": {"95"},
     "cohort-outcome": {"6", "12", "36"},
+    "outcome-by-level": set(),
     "two-patients": set(),
     "persistence-map": {"15", "3000"},
     "persistence-hazards": {"95", "1"},

@@ -12,7 +12,11 @@ from car_relapse.figures.burden import burden_feedback, burden_or_memory
 from car_relapse.figures.living_drug import cohort_denominators, stein_curve
 from car_relapse.figures.style import Drawing, Quoted
 from car_relapse.figures.t_cells_leave import persistence_hazards, persistence_map, two_patients
-from car_relapse.figures.two_ways import cohort_outcome, relapse_split_by_cohort
+from car_relapse.figures.two_ways import (
+    cohort_outcome,
+    outcome_by_level,
+    relapse_split_by_cohort,
+)
 
 __all__ = [
     "Drawing",
@@ -24,6 +28,7 @@ __all__ = [
     "cohort_outcome",
     "escape_timing",
     "jackpots",
+    "outcome_by_level",
     "persistence_hazards",
     "persistence_map",
     "pre_existence",
@@ -42,6 +47,7 @@ def builders() -> Mapping[str, Callable[[], Drawing]]:
             "cohort-denominators": cohort_denominators,
             "relapse-split": relapse_split_by_cohort,
             "cohort-outcome": cohort_outcome,
+            "outcome-by-level": outcome_by_level,
             "two-patients": two_patients,
             "persistence-map": persistence_map,
             "persistence-hazards": persistence_hazards,

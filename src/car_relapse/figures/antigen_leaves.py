@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.optimize import brentq
 
+from car_relapse.antigens import Losses
 from car_relapse.engine import line_history
+from car_relapse.evidence import relapse_split, trials
 from car_relapse.exposure import SteinExposure
 from car_relapse.figures.style import (
     INK,
@@ -21,6 +24,7 @@ from car_relapse.figures.style import (
 from car_relapse.growth import no_living_mutant, no_surviving_line, sample_mutants
 from car_relapse.luria_delbrueck import CloneLaw, mutant_probabilities, mutant_quantile
 from car_relapse.patient import Patient, typical_patient
+from car_relapse.resistance import surviving_double_loss_lines
 from car_relapse.survival import relapse_probabilities
 
 __all__ = ["escape_timing", "jackpots", "pre_existence"]
@@ -38,6 +42,11 @@ def pre_existence(patient: Patient | None = None) -> Drawing:
     who = typical_patient() if patient is None else patient
     s = who.leukaemia.survival
     fitted = who.leukaemia.burden * who.losses.per_antigen[0]
+    cohort = trials()["lamble2023_phenotype"]
+    # The intensity if every escaped line of that cohort had been founded before infusion.
+    share = relapse_split(cohort).antigen_negative / float(cohort.n_infused or np.nan)
+    all_before = -float(np.log1p(-share))
+    typical, hit = typical_patient().leukaemia, _two_equal_hits()
     nu = np.geomspace(1e-2, 1e2, 161)
     size = 1e11
     columns = {
@@ -55,6 +64,25 @@ def pre_existence(patient: Patient | None = None) -> Drawing:
         "nu_lamble": quote(fitted, 2),
         "p_fixed_size_lamble": quote(-float(np.expm1(-fitted)), 2),
         "survival": quote(s, 2),
+        "p_fixed_size_at_3": quote(-np.expm1(-3.0), 2),
+        "p_fixed_time_at_3": quote(0.75, 2),
+        "none_fixed_size_at_3": quote(np.exp(-3.0), 1),
+        "none_fixed_time_at_3": quote(0.25, 2),
+        "events_lamble": quote(fitted / s, 2),
+        "u_lamble": quote(who.losses.per_antigen[0], 2),
+        "nu_all_before": quote(all_before, 2),
+        "u_all_before_11": quote(all_before / 1e11, 2),
+        "u_all_before_9": quote(all_before / 1e9, 2),
+        "two_hits_each": quote(hit, 2),
+        "two_hit_lines": quote(
+            2.0 * hit**2 * typical.burden / typical.survival * (np.log(typical.survival / hit) - 1),
+            2,
+        ),
+        "exercise_living": quote(1.0 - float(no_living_mutant(size, 0.5 / size, 0.5)), 2),
+        "exercise_surviving": quote(-np.expm1(-0.5), 2),
+        "exercise_fixed_time": quote(
+            1.0 - float(no_surviving_line(size, 0.5 / size, fixed="time")), 2
+        ),
     }
     n = {key: value.text for key, value in numbers.items()}
     with house_style():
@@ -86,6 +114,18 @@ def pre_existence(patient: Patient | None = None) -> Drawing:
         numbers=numbers,
         data={"nu": nu, **columns},
     )
+
+
+def _two_equal_hits() -> float:
+    """Return the probability per division of each of two equal hits that lose the ledger's uN."""
+    who = typical_patient()
+    leukaemia, lines = who.leukaemia, who.leukaemia.burden * who.losses.per_antigen[0]
+
+    def excess(log10_hit: float) -> float:
+        both = Losses(per_antigen=(10.0**log10_hit, 10.0**log10_hit))
+        return surviving_double_loss_lines(leukaemia.burden, leukaemia.survival, both) / lines - 1.0
+
+    return float(10.0 ** brentq(excess, -10.0, -3.0))
 
 
 def escape_timing(patient: Patient | None = None) -> Drawing:
@@ -190,7 +230,7 @@ def jackpots(
     exact = tail[shown]
     simulated = np.array([np.mean(drawn >= k) for k in shown])
     numbers = {
-        "median": quote(float(mutant_quantile(0.5, events, clone)), 2),
+        "median": quote(float(mutant_quantile(0.5, events, clone)), 1),
         "mean": quote(float(drawn.mean()), 2),
         "largest": quote(float(drawn.max()), 2),
         "p_none": quote(float(mutant_probabilities(events, clone, 0)[0]), 2),
