@@ -12,20 +12,24 @@ from car_relapse.figures.living_drug import stein_curve
 from car_relapse.figures.style import Drawing, Quoted
 from car_relapse.figures.t_cells_leave import persistence_map, two_patients
 from car_relapse.figures.two_ways import cohort_outcome, relapse_split_by_cohort
+from car_relapse.figures.what_would_stop_it import construct_outcomes, second_antigen, weak_arm
 
 __all__ = [
     "Drawing",
     "Quoted",
     "builders",
     "cohort_outcome",
+    "construct_outcomes",
     "escape_timing",
     "jackpots",
     "persistence_map",
     "pre_existence",
     "registry",
     "relapse_split_by_cohort",
+    "second_antigen",
     "stein_curve",
     "two_patients",
+    "weak_arm",
 ]
 
 
@@ -41,6 +45,9 @@ def builders() -> Mapping[str, Callable[[], Drawing]]:
             "pre-existence": pre_existence,
             "escape-timing": escape_timing,
             "jackpots": jackpots,
+            "construct-outcomes": construct_outcomes,
+            "second-antigen": second_antigen,
+            "weak-arm": weak_arm,
         }
     )
 
