@@ -156,9 +156,10 @@ def main() -> int:
     # A kernel may warn that it cannot debug frozen modules, and a warning fails the build.
     environment = {**os.environ, "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
     command = [*jupyter_book, "--config", str(derived), "-W", "-n", "--keep-going"]
-    # What the verification page shows is computed anew; a failed check fails the build.
-    if subprocess.run([sys.executable, str(ROOT / "tools" / "verification_report.py")]).returncode:
-        return 1
+    # What the pages of verification and claims show is computed anew; what failed fails the build.
+    for report in ("verification_report.py", "claims_report.py"):
+        if subprocess.run([sys.executable, str(ROOT / "tools" / report)]).returncode:
+            return 1
     code = build(command, environment)
     if not pages():
         print("The build wrote no page.", file=sys.stderr)

@@ -180,6 +180,11 @@ def figures(log: Log) -> Outcome:
     return pytest(log, "tests/figures")
 
 
+def claims(log: Log) -> Outcome:
+    """Test every take-away, and look for numbers that are neither computed nor cited."""
+    return pytest(log, "tests/claims", "tests/book")
+
+
 def notebooks(log: Log) -> Outcome:
     """Run every notebook, compare what it prints, and look at how it is written."""
     nbval = ("--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=60")
@@ -211,6 +216,7 @@ STAGES: dict[str, Callable[[Log], Outcome]] = {
     "unit": unit,
     "verification": verification,
     "figures": figures,
+    "claims": claims,
     "notebooks": notebooks,
     "book": book,
     "site": in_browser("tests/site"),

@@ -1,0 +1,210 @@
+"""Take-aways as claims: numbered, anchored, and linked to the test that could refute them.
+
+- directive ``{claim} claim-<page>-<what>``: one take-away; its text is the directive's content.
+- directive ``{claims-tables}``: the claims page's tables, one for each page that makes claims.
+
+What is known of a claim is in `_build/verification/claims.json`, which `tools/claims_report.py`
+writes. An id without a test, or one that stands twice, is a warning. In a notebook a claim is a
+list item that ends in a link to its row; it gets the same anchor and the same look.
+"""
+
+from __future__ import annotations
+
+import json
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from scrolling import TableDirective, plain
+from sphinx import addnodes
+from sphinx.application import Sphinx
+from sphinx.transforms import SphinxTransform
+from sphinx.transforms.post_transforms import SphinxPostTransform
+from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective
+
+REPORT = "_build/verification/claims.json"
+PAGE = "book/claims"
+LIST = "claims"
+logger = logging.getLogger(__name__)
+
+
+def read_report(root: Path) -> dict[str, Any]:
+    """Return the report; raise FileNotFoundError with a remedy when there is none."""
+    path = root / REPORT
+    if not path.is_file():
+        raise FileNotFoundError(f"{REPORT} is not there; run tools/claims_report.py")
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return content
+
+
+class claim_mark(nodes.Inline, nodes.TextElement):
+    """The id of a claim, which becomes a link to its row."""
+
+
+class Claim(SphinxDirective):
+    """One take-away."""
+
+    required_arguments = 1
+    has_content = True
+
+    def run(self) -> list[nodes.Node]:
+        """Return a list of one item; the items of a page are joined when it has been read."""
+        id = self.arguments[0]
+        try:
+            known = {entry["id"] for entry in read_report(Path(self.env.srcdir))["claims"]}
+        except FileNotFoundError as error:
+            raise self.error(str(error)) from None
+        if id not in known:
+            raise self.error(
+                f"{id} is a claim without a test; write one in tests/claims and run "
+                "tools/claims_report.py"
+            )
+        self.env.note_dependency(str(Path(self.env.srcdir) / REPORT))
+        children, messages = self.state.inline_text(" ".join(self.content), self.lineno)
+        words = nodes.paragraph("", "", *children, nodes.Text(" "), claim_mark(id, id))
+        item = nodes.list_item("", words)
+        item["names"].append(nodes.fully_normalize_name(id))
+        self.set_source_info(item)
+        # An id that stands twice is a warning of this call.
+        self.state.document.note_explicit_target(item, item)
+        return [nodes.enumerated_list("", item, classes=[LIST], enumtype="arabic"), *messages]
+
+
+class JoinClaims(SphinxTransform):
+    """Join the claims of a page into one numbered list, and mark those of a notebook."""
+
+    default_priority = 400
+
+    def apply(self, **_: Any) -> None:
+        for found in list(self.document.findall(nodes.enumerated_list)):
+            if LIST not in found["classes"]:
+                self._mark(found)
+                continue
+            index = found.parent.index(found)
+            before = found.parent[index - 1] if index else None
+            if isinstance(before, nodes.enumerated_list) and LIST in before["classes"]:
+                before.extend(found.children)
+                found.parent.remove(found)
+
+    def _mark(self, found: nodes.enumerated_list) -> None:
+        """Give the items of a notebook's list the anchors and the look of claims."""
+        for item in found:
+            links = [
+                link
+                for link in item.findall(addnodes.pending_xref)
+                if link["reftarget"] == PAGE
+                and (link.get("reftargetid") or "").startswith("claim-")
+            ]
+            for link in links:
+                id = link["reftargetid"]
+                item["names"].append(id)
+                self.document.note_explicit_target(item, item)
+                link.replace_self(claim_mark(id, id))
+                found["classes"] = [LIST]
+
+
+class LinkMarks(SphinxPostTransform):
+    """Make the id of each claim a link to its row on the claims page."""
+
+    default_priority = 200
+
+    def run(self, **_: Any) -> None:
+        for mark in list(self.document.findall(claim_mark)):
+            id = mark.astext()
+            if PAGE not in self.env.found_docs:
+                logger.warning("%s is not in the book: %s cannot link to it", PAGE, id)
+                continue
+            uri = self.app.builder.get_relative_uri(self.env.docname, PAGE)
+            link = nodes.reference(
+                id, id, refuri=f"{uri}#{id}", internal=True, classes=["claim-mark"],
+                reftitle="The test of this claim",
+            )  # fmt: skip
+            mark.replace_self(link)
+
+
+def result_text(entry: dict[str, Any]) -> str:
+    """Return the last result of a claim in words."""
+    verdict = "✓ holds" if entry["passed"] else f"✗ fails: {plain(entry['message'])}"
+    if entry["share"] is None:
+        return verdict
+    keys = ", ".join(f"`{key}`" for key in entry["varies"])
+    return (
+        f"{verdict}; in {100 * entry['share']:.0f} % of {entry['draws']} draws "
+        f"(standard error {100 * entry['standard_error']:.1f} %; at least "
+        f"{100 * entry['at_least']:.0f} % asked) over {keys}"
+    )
+
+
+class ClaimsTables(TableDirective):
+    """One table for each page that makes claims."""
+
+    HEAD = ("Claim", "What it says", "Kind", "Test", "Last result")
+
+    def run(self) -> list[nodes.Node]:
+        root = Path(self.env.srcdir)
+        try:
+            report = read_report(root)
+        except FileNotFoundError as error:
+            raise self.error(str(error)) from None
+        for problem in report["problems"]:
+            logger.warning("%s", problem, location=(self.env.docname, self.lineno))
+        self.env.note_dependency(str(root / REPORT))
+        found: list[nodes.Node] = []
+        for page, entries in groupby(report["claims"], key=lambda entry: entry["page"]):
+            found += self._of_page(page, list(entries))
+        return found
+
+    def _of_page(self, page: str, entries: list[dict[str, Any]]) -> list[nodes.Node]:
+        rows = [
+            [
+                plain(entry["id"]),
+                entry["text"],
+                entry["kind"],
+                f"`{entry['test']}` in `{entry['file']}`",
+                result_text(entry),
+            ]
+            for entry in entries
+        ]
+        region = self.table(page, self.HEAD, rows)
+        region["label"] = f"Table: claims of {page}"
+        table = region[0]
+        table["classes"].append("claims-table")
+        caption = table[0]
+        caption.clear()
+        caption += addnodes.pending_xref(
+            "", nodes.inline("", page), refdomain="std", reftype="doc", reftarget=f"/{page}",
+            refexplicit=False, refwarn=True, refdoc=self.env.docname,
+        )  # fmt: skip
+        for row, entry in zip(list(table.findall(nodes.row))[1:], entries, strict=True):
+            row["ids"].append(entry["id"])
+            first = next(row.findall(nodes.paragraph))
+            first.clear()
+            first += addnodes.pending_xref(
+                "", nodes.inline("", entry["id"]), refdomain="", reftype="claim-place",
+                reftarget=entry["id"], refpage=page, refdoc=self.env.docname,
+            )  # fmt: skip
+        return [region]
+
+
+def _link_place(
+    app: Sphinx, env: Any, node: addnodes.pending_xref, text: nodes.Element
+) -> nodes.reference | None:
+    """Link a row of the claims page to the place where its claim stands."""
+    if node["reftype"] != "claim-place":
+        return None
+    uri = app.builder.get_relative_uri(node["refdoc"], node["refpage"])
+    return nodes.reference("", "", text, refuri=f"{uri}#{node['reftarget']}", internal=True)
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register the directives and what joins and links the claims."""
+    app.setup_extension("scrolling")
+    app.add_node(claim_mark)
+    app.add_directive("claim", Claim)
+    app.add_directive("claims-tables", ClaimsTables)
+    app.add_transform(JoinClaims)
+    app.add_post_transform(LinkMarks)
+    app.connect("missing-reference", _link_place)
+    return {"version": "1.0", "parallel_read_safe": True, "parallel_write_safe": True}
