@@ -28,20 +28,22 @@ HELD = ("growth_log_sd", "burden")
 PHENOTYPES, CURVE = "10.1182/bloodadvances.2022007423", "10.1200/JCO.22.00642"
 LEDGER = {
     "loss": (
-        "u", "probability per division of losing CD19, calibrated population", "1/division",
+        r"\hat u", "probability per division of losing CD19, calibrated population", "1/division",
         PHENOTYPES, "Only its product with the burden is identified, so it holds for the ledger's "
         "burden.",
     ),
     "common_mode": (
-        "c", "probability per division of a lineage switch, calibrated population", "1/division",
+        r"\hat u_{\mathrm{all}}",
+        "probability per division of a lineage switch, calibrated population", "1/division",
         PHENOTYPES, "As calibrated.loss; its share of the escapes is 12 of 80.",
     ),
     "half_level": (
-        "K_C", "transgene level of half-maximal killing, calibrated population", "copies/µg DNA",
-        CURVE, "The scale of persistence: half of it is the same as twice the CAR-T level.",
+        r"\hat K_C", "transgene level of half-maximal killing, calibrated population",
+        "copies/µg DNA", CURVE,
+        "The scale of persistence: half of it is the same as twice the CAR-T level.",
     ),
     "growth_rate": (
-        r"\lambda", "median net growth rate of untreated leukaemia, calibrated population",
+        r"\hat\lambda", "median net growth rate of untreated leukaemia, calibrated population",
         "1/day", CURVE, "With the measured spread between patients; the untreated children "
         "measured had a median of 0.047 by the same law.",
     ),

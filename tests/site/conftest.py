@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parents[2] / "tools" / "book_ext"))
 sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
 
 import browser
