@@ -79,6 +79,8 @@ def test_the_strongest_arm_is_where_the_curve_leaves_the_exact_interval(drawings
     at_limit = np.interp(math.log(arm), np.log(data["second_arm"]), data["one_lost_of_relapses"])
     assert at_limit == pytest.approx(low, abs=0.005)
     assert arm < 0.15
+    assert arm < value(drawings, "strongest_arm_high_percent") / 100 < 0.25
+    assert (data["one_lost_of_relapses_upper"] >= data["one_lost_of_relapses"]).all()
 
 
 def test_the_exact_chance_with_two_equal_targets_is_the_power_of_that_with_one(drawings):

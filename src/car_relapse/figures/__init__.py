@@ -8,11 +8,12 @@ from functools import cache
 from types import MappingProxyType
 
 from car_relapse.figures.antigen_leaves import escape_timing, jackpots, pre_existence
+from car_relapse.figures.constructs import construct_outcomes
 from car_relapse.figures.living_drug import stein_curve
 from car_relapse.figures.style import Drawing, Quoted
 from car_relapse.figures.t_cells_leave import persistence_map, two_patients
 from car_relapse.figures.two_ways import cohort_outcome, relapse_split_by_cohort
-from car_relapse.figures.what_would_stop_it import construct_outcomes, second_antigen, weak_arm
+from car_relapse.figures.what_would_stop_it import second_antigen, weak_arm
 
 __all__ = [
     "Drawing",

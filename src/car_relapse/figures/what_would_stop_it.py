@@ -1,4 +1,4 @@
-"""Figures of the chapter *What would stop it*."""
+"""Model figures of the chapter *What would stop it*; its data are in `constructs`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from car_relapse.antigens import Losses
-from car_relapse.calibration_model import calibrated_population
+from car_relapse.calibration_model import calibrated_population, calibrated_values
 from car_relapse.calibration_prediction import exact_interval
 from car_relapse.cohort import Cohort, Outcome, Population, default_population, simulate
 from car_relapse.evidence import relapse_split, trials
@@ -29,12 +29,12 @@ from car_relapse.figures.style import (
 )
 from car_relapse.followup import DAYS_PER_MONTH
 from car_relapse.gates import OrGate, SingleGate
-from car_relapse.parameters import default
+from car_relapse.parameters import default, parameter
 from car_relapse.patient import Patient, typical_patient
 from car_relapse.survival import relapse_probabilities
 from car_relapse.therapy import Therapy, cocktail
 
-__all__ = ["construct_outcomes", "second_antigen", "weak_arm"]
+__all__ = ["second_antigen", "weak_arm"]
 
 Floats = NDArray[np.float64]
 
@@ -218,15 +218,26 @@ def weak_arm(*, patients: int = 6400, seed: int = 20260106) -> Drawing:
         A curve for the calibrated population beside two measured shares with exact intervals.
     """
     arm = np.array([0.01, 0.02, 0.04, 0.07, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0])
-    people = calibrated_population()
-    share = np.empty(arm.size)
-    for i, strength in enumerate(arm):
-        kinds = _by_kind(simulate(_two_targets(people, strength), patients, seed=seed))
-        share[i] = kinds[1] / kinds[:4].sum()
+    fit = calibrated_values()
+    highest = parameter("calibrated.loss").high
+    if highest is None:
+        raise TypeError("calibrated.loss has no upper end; the figure draws it; give the row one")
+
+    def lost_one(population: Population) -> Floats:
+        kinds = [
+            _by_kind(simulate(_two_targets(population, strength), patients, seed=seed))
+            for strength in arm
+        ]
+        return np.array([kind[1] / kind[:4].sum() for kind in kinds])
+
+    share = lost_one(fit.population())
+    upper = lost_one(replace(fit, loss=highest).population())
     measured = {key: _lost_one(key) for key in ("wangt2023_coadmin", "stanford_adult_1922_ball")}
     pair, tandem = measured.values()
     # The strongest arm that the interval still allows, read off the falling curve.
-    limit = float(np.exp(np.interp(-pair[1], -share, np.log(arm))))
+    limit, limit_high = (
+        float(np.exp(np.interp(-pair[1], -curve, np.log(arm)))) for curve in (share, upper)
+    )
     exact = _exact_numbers()
     numbers = {
         "pair_percent": percent(pair[0]),
@@ -236,6 +247,7 @@ def weak_arm(*, patients: int = 6400, seed: int = 20260106) -> Drawing:
         "tandem_low": percent(tandem[1]),
         "tandem_high": percent(tandem[2]),
         "strongest_arm_percent": percent(limit),
+        "strongest_arm_high_percent": percent(limit_high),
         "weakest_share": percent(float(share[0])),
         "share_tenth": percent(float(share[arm == _WEAK][0])),
         "share_half": percent(float(share[arm == 0.5][0]), 1),
@@ -244,18 +256,19 @@ def weak_arm(*, patients: int = 6400, seed: int = 20260106) -> Drawing:
     }
     n = {key: value.text for key, value in numbers.items()}
     with house_style():
-        figure, (ax,) = axes(height=4.0)
+        figure, (ax,) = axes(height=4.6)
         ax.fill_between(arm, 100 * pair[1], 100 * pair[2], color=INK, alpha=0.10)
         ax.plot([0.01, 1.0], 2 * [100 * pair[0]], "--", color=INK, label="two products, measured")
         ax.plot(arm, 100 * share, "o-", color=NEGATIVE, label="model, calibrated")
+        ax.plot(arm, 100 * upper, ":", color=NEGATIVE, label="model, highest fitted loss")
         ax.set_xscale("log")
         ax.set_xticks([0.01, 0.03, 0.1, 0.3, 1.0], ["1/100", "3/100", "1/10", "3/10", "equal"])
         ax.set_xticks([], minor=True)
         ax.set_xlim(0.01, 1.0)
-        ax.set_ylim(0, 62)
+        ax.set_ylim(0, 66)
         ax.set_xlabel("killing by the second arm, relative to the first")
         ax.set_ylabel("relapses with one of two lost (%)")
-        ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2)
+        ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=1)
     return Drawing(
         figure=figure,
         caption="Single-antigen loss as frequent as was measured (dashed, exact interval shaded) "
@@ -265,9 +278,15 @@ def weak_arm(*, patients: int = 6400, seed: int = 20260106) -> Drawing:
         f"hundredth through {n['share_tenth']} % at one tenth to {n['share_half']} % at one half. "
         f"A dashed line marks the measured {n['pair_percent']} %, with a band from "
         f"{n['pair_low']} to {n['pair_high']} %; the curve leaves the band where the arm kills at "
-        f"{n['strongest_arm_percent']} % of the first.",
+        f"{n['strongest_arm_percent']} % of the first. With the highest loss probability of "
+        "the fit the curve lies higher and leaves the band at "
+        f"{n['strongest_arm_high_percent']} %.",
         numbers=numbers,
-        data={"second_arm": arm, "one_lost_of_relapses": share},
+        data={
+            "second_arm": arm,
+            "one_lost_of_relapses": share,
+            "one_lost_of_relapses_upper": upper,
+        },
     )
 
 
@@ -332,96 +351,3 @@ def _exact_numbers() -> dict[str, Quoted]:
         "growth": quote(grow, 2),
         "maximal_rate": quote(rate, 3),
     }
-
-
-# Each construct with the cohorts whose relapses the sources read for this book classify.
-_CONSTRUCTS = (
-    ("one target, for comparison", "lamble2023_phenotype", "leukaemia"),
-    ("tandem or loop", "stanford_adult_1922_ball", "leukaemia"),
-    ("tandem or loop", "stanford_adult_1922_lbcl", "lymphoma"),
-    ("co-transduced", "ghorashian2024_carpall", "leukaemia"),
-    ("co-administered", "wangt2023_coadmin", "leukaemia"),
-)
-
-
-def construct_outcomes() -> Drawing:
-    """Draw what relapses had kept under two targets, construct by construct.
-
-    Exact (Clopper–Pearson) 95 % intervals; relapses of unknown kind are left out.
-    """
-    rows = []
-    for construct, key, disease in _CONSTRUCTS:
-        split = relapse_split(trials()[key])
-        known = split.total - split.unknown
-        two = len(trials()[key].antigens) == 2
-        # With one target nothing is partial, and a switch of lineage hides every target.
-        every = split.antigen_negative + split.lineage_switch
-        counts = (split.antigen_positive, split.partial if two else None, every)
-        rows.append((f"{construct}, {disease} ({known})", key, known, counts))
-    kinds = (
-        ("kept", "kept every target", POSITIVE, "o", 0.0),
-        ("one_lost", "lost one of two", INK, "D", -0.17),
-        ("all_lost", "lost every target", NEGATIVE, "s", -0.34),
-    )
-    silent = ("bicistronic", "sequential")
-    data: dict[str, list[float]] = {"row": [], "kind": [], "share": [], "low_95": [], "high_95": []}
-    numbers: dict[str, Quoted] = {}
-    with house_style():
-        figure, (ax,) = axes(height=6.0)
-        y = np.arange(len(rows) + len(silent), dtype=float)[::-1]
-        for k, (name, label, colour, marker, down) in enumerate(kinds):
-            drawn = []
-            for i, (_, key, known, counts) in enumerate(rows):
-                count = counts[k]
-                if count is None:
-                    continue
-                low, high = exact_interval(count, known)
-                drawn.append((y[i] + down, count / known, low, high))
-                for column, value in zip(data, (i, k, count / known, low, high), strict=True):
-                    data[column].append(float(value))
-                numbers |= {
-                    f"{key}_{name}": quote(float(count), max(len(str(count)), 1)),
-                    f"{key}_{name}_percent": percent(count / known),
-                    f"{key}_{name}_low": percent(low),
-                    f"{key}_{name}_high": percent(high),
-                    f"{key}_known": quote(float(known), len(str(known))),
-                }
-            at, share, lows, highs = np.array(drawn).T
-            ax.hlines(at, 100 * lows, 100 * highs, color=colour, linewidth=2.0)
-            ax.plot(
-                100 * share, at, marker, color=colour, markersize=7, label=label,
-                markerfacecolor="white" if marker == "D" else colour,
-            )  # fmt: skip
-        for (row, *_), height in zip(rows, y, strict=False):
-            ax.text(0.0, height + 0.13, row, va="bottom")
-        for row, height in zip(silent, y[len(rows) :], strict=True):
-            ax.text(0.0, height + 0.13, row, va="bottom")
-            ax.text(0.0, height, "no count by kind in the texts we read", va="top", color=NEUTRAL)
-        ax.set_yticks([])
-        ax.set_xlim(-2, 106)
-        ax.set_ylim(-0.5, y[0] + 0.6)
-        ax.set_xlabel("share of relapses of known kind (%)")
-        ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2)
-    n = {key: value.text for key, value in numbers.items()}
-
-    def words(key: str, kind: str) -> str:
-        return (
-            f"{n[f'{key}_{kind}_percent']} % ({n[f'{key}_{kind}_low']} to "
-            f"{n[f'{key}_{kind}_high']})"
-        )
-
-    spoken = "; ".join(
-        f"{row[: row.rindex(' (')]}: kept every target {words(key, 'kept')}"
-        + (f", lost one {words(key, 'one_lost')}" if counts[1] is not None else "")
-        + f", lost every target {words(key, 'all_lost')}"
-        for row, key, _, counts in rows
-    )
-    return Drawing(
-        figure=figure,
-        caption="Under two targets most relapses kept both or lost one; loss of every target, "
-        "common with one target, became rare. Intervals are wide.",
-        alt=f"Shares of relapses of known kind with exact intervals, one row per cohort. {spoken}. "
-        "For bicistronic and sequential products no count was found.",
-        numbers=numbers,
-        data={name: np.array(column) for name, column in data.items()},
-    )
