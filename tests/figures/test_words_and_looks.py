@@ -39,6 +39,9 @@ SCALE = {
     "pre-existence": {"0.01", "100", "1"},
     "escape-timing": {"1000"},
     "jackpots": {"100"},
+    "construct-outcomes": set(),
+    "second-antigen": {"48"},
+    "weak-arm": set(),
 }
 
 
@@ -140,7 +143,7 @@ def drawn_points(ax) -> np.ndarray:
     bars = [c for c in ax.collections if isinstance(c, LineCollection)]
     paths += [segment for bar in bars for segment in bar.get_segments()]
     steps = np.linspace(0, 1, 50)[:, None, None]
-    dense = []
+    dense = [patch.get_verts() for patch in ax.patches]
     for path in paths:
         pixels = ax.transData.transform(path)
         between = (1 - steps) * pixels[:-1] + steps * pixels[1:]

@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from car_relapse.figures.antigen_leaves import escape_timing, jackpots, pre_existence
 from car_relapse.figures.burden import burden_feedback, burden_or_memory
+from car_relapse.figures.constructs import construct_outcomes
 from car_relapse.figures.living_drug import cohort_denominators, stein_curve
 from car_relapse.figures.style import Drawing, Quoted
 from car_relapse.figures.t_cells_leave import persistence_hazards, persistence_map, two_patients
@@ -17,6 +18,7 @@ from car_relapse.figures.two_ways import (
     outcome_by_level,
     relapse_split_by_cohort,
 )
+from car_relapse.figures.what_would_stop_it import second_antigen, weak_arm
 
 __all__ = [
     "Drawing",
@@ -26,6 +28,7 @@ __all__ = [
     "burden_or_memory",
     "cohort_denominators",
     "cohort_outcome",
+    "construct_outcomes",
     "escape_timing",
     "jackpots",
     "outcome_by_level",
@@ -34,8 +37,10 @@ __all__ = [
     "pre_existence",
     "registry",
     "relapse_split_by_cohort",
+    "second_antigen",
     "stein_curve",
     "two_patients",
+    "weak_arm",
 ]
 
 
@@ -56,6 +61,9 @@ def builders() -> Mapping[str, Callable[[], Drawing]]:
             "pre-existence": pre_existence,
             "escape-timing": escape_timing,
             "jackpots": jackpots,
+            "construct-outcomes": construct_outcomes,
+            "second-antigen": second_antigen,
+            "weak-arm": weak_arm,
         }
     )
 
