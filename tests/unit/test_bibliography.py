@@ -91,18 +91,6 @@ def test_every_citation_of_a_page_is_in_the_bibliography(page, entries):
     assert cited_in(page.read_text(encoding="utf-8")) - set(entries) == set()
 
 
-def test_every_source_of_the_tables_is_in_the_bibliography(entries):
-    assert table_keys() - set(entries) == set()
-
-
-def test_tables_and_bibliography_give_the_same_doi(entries):
-    rows = [*evidence.trials().values(), *evidence.mechanisms().values()]
-    rows += [*evidence.kinetics().values(), *evidence.landmarks()]
-    for row in rows:
-        if row.bibkey and row.doi and "doi" in entries[row.bibkey].fields:
-            assert row.doi == entries[row.bibkey].fields["doi"], row
-
-
 def test_every_doi_of_the_ledger_is_in_the_bibliography(entries):
     with (ROOT / "src/car_relapse/data/parameters.csv").open(encoding="utf-8") as stream:
         wanted = {row["doi"] for row in csv.DictReader(stream) if row["doi"]}
