@@ -34,6 +34,11 @@ SCALE = {
     "pre-existence": {"0.01", "100", "1"},
     "escape-timing": {"1000"},
     "jackpots": {"100"},
+    # The digits of 4-1BB, and the level of the intervals.
+    "response-leukaemia": {"95"},
+    "response-other": {"95"},
+    "phenotype-forest": {"95"},
+    "phenotype-persistence": {"95", "4", "1"},
 }
 
 

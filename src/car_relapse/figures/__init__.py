@@ -8,6 +8,12 @@ from functools import cache
 from types import MappingProxyType
 
 from car_relapse.figures.antigen_leaves import escape_timing, jackpots, pre_existence
+from car_relapse.figures.atlas import (
+    phenotype_by_persistence,
+    phenotype_forest,
+    response_leukaemia,
+    response_other,
+)
 from car_relapse.figures.living_drug import stein_curve
 from car_relapse.figures.style import Drawing, Quoted
 from car_relapse.figures.t_cells_leave import persistence_map, two_patients
@@ -21,9 +27,13 @@ __all__ = [
     "escape_timing",
     "jackpots",
     "persistence_map",
+    "phenotype_by_persistence",
+    "phenotype_forest",
     "pre_existence",
     "registry",
     "relapse_split_by_cohort",
+    "response_leukaemia",
+    "response_other",
     "stein_curve",
     "two_patients",
 ]
@@ -41,6 +51,10 @@ def builders() -> Mapping[str, Callable[[], Drawing]]:
             "pre-existence": pre_existence,
             "escape-timing": escape_timing,
             "jackpots": jackpots,
+            "response-leukaemia": response_leukaemia,
+            "response-other": response_other,
+            "phenotype-forest": phenotype_forest,
+            "phenotype-persistence": phenotype_by_persistence,
         }
     )
 
