@@ -5,6 +5,8 @@ document.addEventListener('DOMContentLoaded', () => {
   const form = document.querySelector('form.trial-filters');
   if (!table || !form || !window.DataTable) return;
   const count = form.querySelector('[role="status"]');
+  // The names of the sort buttons are made from the headings as HTML, where such a space is a code.
+  table.tHead.querySelectorAll('p').forEach((words) => { words.textContent = words.textContent.replaceAll('\u00a0', ' '); });
   const head = [...table.tHead.rows[0].cells].map((cell) => cell.textContent.trim());
   const numbers = [...table.tBodies[0].rows[0].cells].flatMap((cell, index) => ('number' in cell.dataset ? [index] : []));
 
