@@ -49,6 +49,12 @@ def code_text(text: str) -> str:
     return "".join(found)
 
 
+def explaining(region: nodes.Element) -> nodes.Element:
+    """Mark a table whose second column holds sentences, which need room."""
+    next(iter(region.findall(nodes.table)))["classes"].append("explains")
+    return region
+
+
 class EvidenceDownloads(EvidenceDirective):
     """Every table as a file."""
 
@@ -98,7 +104,7 @@ class DataDictionary(EvidenceDirective):
         ]
         head = ["Column", "Meaning", "Type", "Unit", "Allowed words"]
         caption = f"Columns of {table}.csv"
-        return [self.evidence_table(caption, head, rows, self.options.get("name", ""))]
+        return [explaining(self.evidence_table(caption, head, rows, self.options.get("name", "")))]
 
 
 class EvidenceReadings(EvidenceDirective):
@@ -117,7 +123,7 @@ class EvidenceReadings(EvidenceDirective):
         ]
         head = ["How read", "What it means", *(f"Rows in {table}" for table in EVIDENCE)]
         name = self.options.get("name", "")
-        return [self.evidence_table("How the rows were read", head, rows, name)]
+        return [explaining(self.evidence_table("How the rows were read", head, rows, name))]
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
