@@ -52,9 +52,28 @@ __all__ = [
     "read_mechanisms",
     "read_trials",
     "relapse_split",
+    "same_patients",
     "seed_trials",
     "trials",
 ]
+
+#: Reports that share patients, wholly or in part, as their notes say; adding two of one group
+#: counts people twice. The report with the most people is first.
+_SAME_PATIENTS = (
+    (
+        *("lamble2023_phenotype", "myers2022_blina", "leahy2022_cyto", "friedes2023_chop"),
+        "pillai2019_cd19dim",
+    ),
+    ("pulsipher2022_mrd", "eliana_3y", "eliana_5y", "eliana_primary"),
+    ("cibmtr2025_tisa", "pasquini2020_cibmtr"),
+    ("zuma1_5y", "zuma1_primary", "plaks2021_zuma1_biopsies"),
+    ("zuma3_3y", "zuma3_p2", "zuma3_p1"),
+    ("finney2019_plat02", "gardner2017_plat02p1"),
+    ("hay2019", "turtle2016"),
+    ("shahnn2020_cd22", "fry2018_cd22"),
+    ("zhang2022_tancar7", "tong2020_tancar7"),
+    ("lius2023_tandem", "soochow2021_tandem"),
+)
 
 #: Registration numbers that the news article behind this book names, in its order.
 _NEWS_ARTICLE_TRIALS = (
@@ -137,6 +156,29 @@ def multi_antigen_trials() -> tuple[Trial, ...]:
     True
     """
     return tuple(t for t in trials().values() if len(t.antigens) >= 2 and not t.pooled)
+
+
+def same_patients(trial_key: str) -> tuple[str, ...]:
+    """Return the keys of the other rows that report the same patients, wholly or in part.
+
+    Raises
+    ------
+    EvidenceError
+        When no trial has that key.
+
+    Examples
+    --------
+    >>> same_patients("tong2020_tancar7")
+    ('zhang2022_tancar7',)
+    """
+    if not isinstance(trial_key, str) or trial_key not in trials():
+        raise EvidenceError(
+            f"{trial_key!r} is not the key of a trial; only rows of the trial table share "
+            "patients; look the key up in trials()"
+        )
+    return tuple(
+        key for group in _SAME_PATIENTS if trial_key in group for key in group if key != trial_key
+    )
 
 
 def seed_trials() -> Mapping[str, tuple[Trial, ...]]:

@@ -10,11 +10,17 @@ were computed from a printed percentage or by subtraction.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = [
     "PHENOTYPES",
+    "READINGS",
     "Construct",
+    "Endpoint",
     "KineticValue",
     "Landmark",
     "Mechanism",
@@ -50,6 +56,27 @@ Construct = Literal[
 ]
 RelapseType = Literal["antigen-positive", "antigen-negative", "antigen-low", "lineage switch"]
 Statistic = Literal["probability", "median", "share"]
+Endpoint = Literal["OS", "EFS", "PFS", "RFS", "LFS", "DOR", "CIR", "NRM", "CR", "relapse phenotype"]
+
+# Units of the columns, for readers of the code and for `car_relapse.dictionary`.
+Patients = Annotated[int, "patients"]
+Relapses = Annotated[int, "relapses"]
+Percent = Annotated[float, "%"]
+Months = Annotated[float, "months"]
+InUnit = Annotated[float, "as in `unit`"]
+
+#: What each kind of reading means.
+READINGS: Mapping[Reading, str] = MappingProxyType(
+    {
+        "read in the full text": "We read the value in the paper itself.",
+        "read in the abstract": "We read the value in the abstract; the paper may hold more.",
+        "read in part": "We could read only a part, such as the opening or a cut-off abstract.",
+        "registry text": "We read the registry entry or a copy of it; it holds plans, not results.",
+        "secondary source": "Another text quotes the value: a review, news, or a later paper.",
+        "model file": "We read the value in the published code or model file.",
+        "not found": "No text that we could read confirms the row; it carries no number.",
+    }
+)
 
 #: Endings of the columns of `Trial` that count relapses of one phenotype.
 PHENOTYPES = ("ag_pos", "ag_neg", "partial", "lineage_switch", "unknown")
@@ -100,37 +127,37 @@ class Trial(Sourced):
     """Age group and treatment history."""
     phase: str
     """Trial phase, or the kind of study."""
-    n_infused: int | None
+    n_infused: Patients | None
     """Patients infused."""
-    n_evaluable: int | None
+    n_evaluable: Patients | None
     """Patients evaluable for response: the denominator of `n_cr`."""
-    n_cr: int | None
+    n_cr: Patients | None
     """Patients in complete response, by the definition in `cr_definition`."""
     cr_definition: str
     """How the source defines or prints response."""
-    n_relapse: int | None
+    n_relapse: Relapses | None
     """Relapses counted, or relapses with an antigen assessment where `notes` says so."""
-    n_relapse_ag_pos: int | None
+    n_relapse_ag_pos: Relapses | None
     """Relapses that keep every targeted antigen."""
-    n_relapse_ag_neg: int | None
+    n_relapse_ag_neg: Relapses | None
     """Relapses with all targeted antigens lost (single-antigen products: lost or low)."""
-    n_relapse_partial: int | None
+    n_relapse_partial: Relapses | None
     """Relapses with one of two targeted antigens lost or dim."""
-    n_relapse_lineage_switch: int | None
+    n_relapse_lineage_switch: Relapses | None
     """Relapses as a different lineage, counted in none of the other parts."""
-    n_relapse_unknown: int | None
+    n_relapse_unknown: Relapses | None
     """Relapses whose antigen status is unknown."""
-    efs_or_pfs_12m: float | None
+    efs_or_pfs_12m: Percent | None
     """Survival without event at 12 months, percent; `endpoint_12m` names the endpoint."""
     endpoint_12m: str
     """Which endpoint `efs_or_pfs_12m` holds; empty when there is no value."""
-    os_12m: float | None
+    os_12m: Percent | None
     """Overall survival at 12 months, percent."""
-    median_followup_months: float | None
+    median_followup_months: Months | None
     """Median follow-up, months."""
-    crs_ge3: int | None
+    crs_ge3: Patients | None
     """Patients with cytokine release syndrome of grade 3 or more."""
-    icans_ge3: int | None
+    icans_ge3: Patients | None
     """Patients with neurotoxicity of grade 3 or more."""
     background: frozenset[str]
     """Fields of this row that no text we read repeats: background knowledge, not checked."""
@@ -171,13 +198,13 @@ class KineticValue(Sourced):
     """Name by which code and text refer to the value."""
     parameter: str
     """What was measured, fitted or assumed."""
-    value: float | None
+    value: InUnit | None
     """Central value, in `unit`; None when the source gives only a range or words."""
     bound: Literal["", ">"]
     """``>`` when the source gives `value` as a lower bound; empty otherwise."""
-    low: float | None
+    low: InUnit | None
     """Lower end of the reported range, in `unit`."""
-    high: float | None
+    high: InUnit | None
     """Upper end of the reported range, in `unit`."""
     unit: str
     """Unit of `value`, `low` and `high`."""
@@ -193,19 +220,21 @@ class Landmark(Sourced):
 
     trial_key: str
     """Cohort; the key of a `Trial` where one exists."""
-    endpoint: str
-    """OS, EFS, PFS, RFS, LFS, DOR, CIR, NRM, CR or ``relapse phenotype``."""
+    endpoint: Endpoint
+    """Survival overall (OS) or without event (EFS), progression (PFS), relapse (RFS) or
+    leukaemia (LFS); duration of response (DOR); cumulative incidence of relapse (CIR);
+    non-relapse mortality (NRM); complete response (CR); or the phenotype of relapses."""
     statistic: Statistic
     """``probability`` at `month`, ``median`` time, or ``share`` of relapses."""
-    month: float | None
+    month: Months | None
     """Months after infusion; None for medians and shares."""
-    month_high: float | None
+    month_high: Months | None
     """End of the window when the source gives a window of months instead of one."""
-    value: float
+    value: InUnit
     """The value, in `unit`."""
-    ci_low: float | None
+    ci_low: InUnit | None
     """Lower end of the interval, in `unit`."""
-    ci_high: float | None
+    ci_high: InUnit | None
     """Upper end of the interval, in `unit`."""
     high_not_reached: bool
     """Whether the source prints the upper end as not reached or not estimable."""
@@ -215,7 +244,7 @@ class Landmark(Sourced):
     """Percent or months."""
     subset: str
     """Subset, or the phenotype whose share is given; empty for the whole cohort."""
-    n_at_start: int | None
+    n_at_start: Annotated[int, "patients or relapses"] | None
     """Patients, or relapses for a share, behind the value."""
     notes: str
     """What a reader must know before using the value."""

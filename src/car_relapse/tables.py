@@ -16,6 +16,7 @@ from car_relapse.errors import EvidenceError
 from car_relapse.records import (
     PHENOTYPES,
     Construct,
+    Endpoint,
     KineticValue,
     Landmark,
     Mechanism,
@@ -32,6 +33,7 @@ __all__ = ["read_kinetics", "read_landmarks", "read_mechanisms", "read_trials"]
 
 _DOI = re.compile(r"10\.\d{4,9}/\S+")
 _BIBKEY = re.compile(r"[a-z][a-z0-9_]*")
+_REGISTRATION = re.compile(r"NCT\d{8}|ChiCTR(-[A-Z]{3}-)?\d{8,10}")
 
 _Record = TypeVar("_Record", Trial, Mechanism, KineticValue, Landmark)
 
@@ -82,7 +84,21 @@ class _Cells:
         words = frozenset(filter(None, self.raw[column].split(";")))
         if not words <= set(known):
             self.fail(column, "it must list columns of this table, separated by ';'")
+        empty = ", ".join(sorted(word for word in words if not self.raw[word]))
+        if empty:
+            self.fail(column, f"a column that it names must hold something, and not {empty}")
         return words
+
+    def filled(self, *columns: str) -> None:
+        for column in columns:
+            if not self.raw[column].strip():
+                self.fail(column, "it must not be empty", "fill the cell or remove the row")
+
+    def months(self, column: str) -> float | None:
+        value = self.real(column)
+        if value is not None and value < 0:
+            self.fail(column, "a time must not be negative")
+        return value
 
     def source(self) -> dict[str, Any]:
         if self.raw["doi"] and not _DOI.fullmatch(self.raw["doi"]):
@@ -103,18 +119,26 @@ class _Cells:
 def _trial(row: _Cells) -> Trial:
     columns = tuple(f.name for f in fields(Trial))
     antigens = tuple(filter(None, row.raw["antigens"].split(";")))
-    if not antigens:
-        row.fail("antigens", "a trial targets at least one antigen", "name the antigens")
+    if not antigens or len(set(antigens)) < len(antigens):
+        row.fail("antigens", "a trial targets at least one antigen, each named once")
+    if row.raw["nct"] and not _REGISTRATION.fullmatch(row.raw["nct"]):
+        row.fail("nct", "a registration number reads NCT and eight digits, or ChiCTR and its own")
+    row.filled("disease")
     counts: dict[str, Any] = {
         c: row.count(c) for c in columns if c.startswith("n_") or c.endswith("_ge3")
     }
     row.ordered("n_cr", "n_evaluable", "no more can respond than are evaluable")
     row.ordered("n_evaluable", "n_infused", "no more can be evaluable than were infused")
-    for toxicity in ("crs_ge3", "icans_ge3"):
-        row.ordered(toxicity, "n_infused", "no more can have toxicity than were infused")
+    for column, what in (("n_relapse", "relapse"), ("crs_ge3", "have toxicity")):
+        row.ordered(column, "n_infused", f"no more can {what} than were infused")
+    row.ordered("icans_ge3", "n_infused", "no more can have toxicity than were infused")
     parts = sum(counts[f"n_relapse_{part}"] or 0 for part in PHENOTYPES)
     if counts["n_relapse"] is not None and parts > counts["n_relapse"]:
         row.fail("n_relapse", f"its parts add up to {parts}, more than the whole")
+    if counts["n_cr"] is not None and not counts["n_evaluable"]:
+        row.fail("n_cr", "responses need the number of patients evaluable")
+    if len(antigens) == 1 and counts["n_relapse_partial"]:
+        row.fail("n_relapse_partial", "with a single target none of several can be lost")
     if bool(row.raw["efs_or_pfs_12m"]) != bool(row.raw["endpoint_12m"]):
         row.fail("endpoint_12m", "a 12-month value and the name of its endpoint go together")
     trial = Trial(
@@ -122,7 +146,7 @@ def _trial(row: _Cells) -> Trial:
         construct=row.choice("construct", get_args(Construct)),
         efs_or_pfs_12m=row.percent("efs_or_pfs_12m"),
         os_12m=row.percent("os_12m"),
-        median_followup_months=row.real("median_followup_months"),
+        median_followup_months=row.months("median_followup_months"),
         background=row.names("background", columns),
         derived=row.names("derived", columns),
         **counts,
@@ -131,8 +155,11 @@ def _trial(row: _Cells) -> Trial:
         **_words(row, "cr_definition endpoint_12m notes"),
     )
     numbers = [*counts, "efs_or_pfs_12m", "os_12m"]
-    if not trial.verified and any(getattr(trial, c) is not None for c in numbers):
-        row.fail("verification", "a row that was not found carries no number", "clear its numbers")
+    if any(getattr(trial, c) is not None for c in numbers):
+        if not trial.verified:
+            row.fail("verification", "a row that was not found carries no number", "clear them")
+        if not trial.bibkey:
+            row.fail("bibkey", "a row with numbers cites its source", "cite it or clear them")
     return trial
 
 
@@ -141,6 +168,7 @@ def _words(row: _Cells, columns: str) -> dict[str, Any]:
 
 
 def _mechanism(row: _Cells) -> Mechanism:
+    row.filled("mechanism", "antigen", "evidence", "bibkey")
     return Mechanism(
         relapse_type=row.choice("relapse_type", get_args(RelapseType)),
         **row.source(),
@@ -149,7 +177,12 @@ def _mechanism(row: _Cells) -> Mechanism:
 
 
 def _kinetic_value(row: _Cells) -> KineticValue:
+    row.filled("parameter", "context")
     row.ordered("low", "high", "the lower end must not exceed the upper")
+    if not row.raw["unit"] and any(row.raw[c] for c in ("value", "low", "high")):
+        row.fail("unit", "a number needs its unit")
+    if row.raw["bound"] and not row.raw["value"]:
+        row.fail("bound", "a bound needs the value that it bounds")
     return KineticValue(
         value=row.real("value"),
         bound=row.choice("bound", ("", ">")),
@@ -162,19 +195,27 @@ def _kinetic_value(row: _Cells) -> KineticValue:
 
 def _landmark(row: _Cells) -> Landmark:
     unit = row.choice("unit", ("%", "months"))
-    number = row.percent if unit == "%" else row.real
+    number = row.percent if unit == "%" else row.months
     value = number("value")
     if value is None:
         row.fail("value", "a landmark needs its value", "enter the value or remove the row")
-    if row.raw["statistic"] == "probability" and not row.raw["month"]:
-        row.fail("month", "a probability needs the month it holds at")
+    statistic = row.choice("statistic", get_args(Statistic))
+    if (statistic == "probability") != bool(row.raw["month"]):
+        row.fail("month", "a probability needs the month it holds at, and nothing else has one")
+    if (statistic == "median") != (unit == "months"):
+        row.fail("unit", "a median is in months; a probability or share is in percent")
+    if bool(row.raw["interval"]) != bool(row.raw["ci_low"] or row.raw["ci_high"]):
+        row.fail("interval", "ends of an interval and its kind go together")
+    if row.raw["high_not_reached"] == "yes" and row.raw["ci_high"]:
+        row.fail("high_not_reached", "an upper end that was not reached has no number")
     row.ordered("month", "month_high", "the window must not end before it starts")
     row.ordered("ci_low", "value", "the interval must hold the value")
     row.ordered("value", "ci_high", "the interval must hold the value")
     return Landmark(
-        statistic=row.choice("statistic", get_args(Statistic)),
-        month=row.real("month"),
-        month_high=row.real("month_high"),
+        endpoint=row.choice("endpoint", get_args(Endpoint)),
+        statistic=statistic,
+        month=row.months("month"),
+        month_high=row.months("month_high"),
         value=value,
         ci_low=number("ci_low"),
         ci_high=number("ci_high"),
@@ -183,7 +224,7 @@ def _landmark(row: _Cells) -> Landmark:
         unit=unit,
         n_at_start=row.count("n_at_start"),
         **row.source(),
-        **_words(row, "trial_key endpoint subset notes"),
+        **_words(row, "trial_key subset notes"),
     )
 
 

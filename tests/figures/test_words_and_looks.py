@@ -42,6 +42,11 @@ SCALE = {
     "construct-outcomes": set(),
     "second-antigen": {"48"},
     "weak-arm": set(),
+    # The digits of 4-1BB, and the level of the intervals.
+    "response-leukaemia": {"95"},
+    "response-other": {"95"},
+    "phenotype-forest": {"95"},
+    "phenotype-persistence": {"95", "4", "1"},
 }
 
 

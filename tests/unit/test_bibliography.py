@@ -70,16 +70,6 @@ def test_every_doi_that_a_notebook_links_to_is_in_the_bibliography(page, entries
     assert {doi.lower() for doi in linked} - known == set()
 
 
-def test_every_source_of_the_tables_is_in_the_bibliography(entries):
-    assert table_keys() - set(entries) == set()
-
-
-def test_tables_and_bibliography_give_the_same_doi(entries):
-    for row in table_rows():
-        if row.bibkey and row.doi and "doi" in entries[row.bibkey].fields:
-            assert row.doi == entries[row.bibkey].fields["doi"], row
-
-
 def test_every_doi_of_the_ledger_is_in_the_bibliography(entries):
     with (ROOT / "src/car_relapse/data/parameters.csv").open(encoding="utf-8") as stream:
         wanted = {row["doi"] for row in csv.DictReader(stream) if row["doi"]}

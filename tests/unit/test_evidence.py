@@ -120,6 +120,20 @@ DEFECTS = [
     ("trials", {"efs_or_pfs_12m": "-3"}, r"must lie in \[0, 100\]"),
     ("trials", {"construct": "triple"}, "construct 'triple'; it must be one of 'single'"),
     ("trials", {"antigens": ""}, "targets at least one antigen"),
+    ("trials", {"antigens": "CD19;CD19"}, "each named once"),
+    ("trials", {"nct": "NCT1234"}, "nct 'NCT1234'; a registration number reads NCT"),
+    ("trials", {"disease": ""}, "disease ''; it must not be empty"),
+    ("trials", {"n_evaluable": ""}, "n_cr '13'; responses need the number of patients evaluable"),
+    ("trials", {"n_relapse": "16"}, "n_relapse '16'; no more can relapse than were infused"),
+    (
+        "trials",
+        {"antigens": "CD19", "n_relapse": "3", "n_relapse_partial": "1"},
+        "n_relapse_partial '1'; with a single target none of several can be lost",
+    ),
+    ("trials", {"bibkey": ""}, "bibkey ''; a row with numbers cites its source"),
+    ("trials", {"background": "phase", "phase": ""}, "must hold something, and not phase"),
+    ("trials", {"derived": "n_relapse"}, "must hold something, and not n_relapse"),
+    ("trials", {"median_followup_months": "-2"}, "a time must not be negative"),
     ("trials", {"n_cr": "16"}, "n_cr '16'; no more can respond than are evaluable"),
     ("trials", {"n_evaluable": "20"}, "no more can be evaluable than were infused"),
     ("trials", {"icans_ge3": "16"}, "no more can have toxicity than were infused"),
@@ -137,10 +151,24 @@ DEFECTS = [
     ("trials", {"verification": "I remember it"}, "it must begin with one of read in the full"),
     ("trials", {"verification": "not found: lost"}, "a row that was not found carries no number"),
     ("mechanisms", {"relapse_type": "other"}, "relapse_type 'other'; it must be one of"),
+    ("mechanisms", {"mechanism": ""}, "mechanism ''; it must not be empty"),
+    ("mechanisms", {"antigen": ""}, "antigen ''; it must not be empty"),
+    ("mechanisms", {"evidence": " "}, "evidence ' '; it must not be empty"),
+    ("mechanisms", {"bibkey": ""}, "bibkey ''; it must not be empty"),
+    ("kinetics", {"parameter": ""}, "parameter ''; it must not be empty"),
+    ("kinetics", {"context": ""}, "context ''; it must not be empty"),
+    ("kinetics", {"unit": ""}, "unit ''; a number needs its unit"),
+    ("kinetics", {"bound": ">", "value": ""}, "bound '>'; a bound needs the value"),
     ("kinetics", {"low": "30000"}, "low '30000'; the lower end must not exceed the upper"),
     ("kinetics", {"bound": "<"}, "bound '<'; it must be one of"),
     ("kinetics", {"value": "inf"}, "it must be a finite number"),
     ("landmarks", {"value": ""}, "a landmark needs its value"),
+    ("landmarks", {"endpoint": "survival"}, "endpoint 'survival'; it must be one of 'OS'"),
+    ("landmarks", {"unit": "months"}, "unit 'months'; a median is in months"),
+    ("landmarks", {"statistic": "share"}, "month '6'; a probability needs the month .* nothing"),
+    ("landmarks", {"month": "-6"}, "month '-6'; a time must not be negative"),
+    ("landmarks", {"interval": ""}, "interval ''; ends of an interval and its kind go together"),
+    ("landmarks", {"high_not_reached": "yes"}, "not reached has no number"),
     ("landmarks", {"value": "140"}, "a percentage must lie in"),
     ("landmarks", {"unit": "weeks"}, "unit 'weeks'; it must be one of"),
     ("landmarks", {"month": ""}, "a probability needs the month"),
@@ -313,6 +341,23 @@ def test_the_12_month_value_of_a_trial_agrees_with_its_landmarks():
         cohort = [row for row in evidence.landmarks() if row.trial_key == trial.key]
         at_12 = {r.value for r in cohort if r.endpoint == endpoint and r.month == 12}
         assert not at_12 or trial.efs_or_pfs_12m in at_12, trial.key
+
+
+def test_reports_of_the_same_patients_are_known_both_ways_and_exist():
+    assert evidence.same_patients("auto3_amelia") == ()
+    assert "eliana_5y" in evidence.same_patients("eliana_primary")
+    for key in evidence.trials():
+        for other in evidence.same_patients(key):
+            assert key in evidence.same_patients(other)
+    listed = [key for group in evidence._SAME_PATIENTS for key in group]
+    assert set(listed) <= set(evidence.trials())
+    assert len(set(listed)) == len(listed)
+
+
+@pytest.mark.parametrize("key", ["nobody", None, []])
+def test_only_a_trial_shares_patients(key):
+    with pytest.raises(EvidenceError, match="is not the key of a trial"):
+        evidence.same_patients(key)
 
 
 def test_landmarks_are_found_by_cohort_and_endpoint():

@@ -18,7 +18,7 @@ UNUSED = (
     "scripts/*.map",
     "styles/*.map",
     "vendor/fontawesome",
-    "vendor/mathjax/README.md",
+    "vendor/*/README.md",
     "fonts/README.md",
 )
 

@@ -6,6 +6,7 @@ by keyboard and by screen reader.
 
 from __future__ import annotations
 
+from importlib import resources
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from docutils import nodes
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
     from sphinx.application import Sphinx
 
+#: The tables of evidence that the package ships, by the names of their files.
+EVIDENCE = ("trials", "mechanisms", "kinetics", "landmarks")
 _THEME_REGION = "pst-scrollable-table-container"
 
 
@@ -94,6 +97,22 @@ class TableDirective(SphinxDirective):
 
     def _row(self, cells: Sequence[str]) -> nodes.row:
         return nodes.row("", *(nodes.entry("", self.inline(cell)) for cell in cells))
+
+
+class EvidenceDirective(TableDirective):
+    """A table of the evidence, built anew when one of its files changes."""
+
+    def evidence_table(
+        self, caption: str, head: Sequence[str], rows: Sequence[Sequence[str]], name: str = ""
+    ) -> nodes.Element:
+        """Return a captioned table."""
+        self.note_evidence()
+        return self.table(caption, head, rows, name=name)
+
+    def note_evidence(self) -> None:
+        """Let the page be built anew when a table of the package changes."""
+        for file in (resources.files("car_relapse") / "data").iterdir():
+            self.env.note_dependency(str(file))
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

@@ -8,6 +8,12 @@ from functools import cache
 from types import MappingProxyType
 
 from car_relapse.figures.antigen_leaves import escape_timing, jackpots, pre_existence
+from car_relapse.figures.atlas import (
+    phenotype_by_persistence,
+    phenotype_forest,
+    response_leukaemia,
+    response_other,
+)
 from car_relapse.figures.burden import burden_feedback, burden_or_memory
 from car_relapse.figures.constructs import construct_outcomes
 from car_relapse.figures.living_drug import cohort_denominators, stein_curve
@@ -34,9 +40,13 @@ __all__ = [
     "outcome_by_level",
     "persistence_hazards",
     "persistence_map",
+    "phenotype_by_persistence",
+    "phenotype_forest",
     "pre_existence",
     "registry",
     "relapse_split_by_cohort",
+    "response_leukaemia",
+    "response_other",
     "second_antigen",
     "stein_curve",
     "two_patients",
@@ -64,6 +74,10 @@ def builders() -> Mapping[str, Callable[[], Drawing]]:
             "construct-outcomes": construct_outcomes,
             "second-antigen": second_antigen,
             "weak-arm": weak_arm,
+            "response-leukaemia": response_leukaemia,
+            "response-other": response_other,
+            "phenotype-forest": phenotype_forest,
+            "phenotype-persistence": phenotype_by_persistence,
         }
     )
 
