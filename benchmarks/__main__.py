@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks.machine import load, machine, versions
+from benchmarks.machine import library, load, machine, versions
 from benchmarks.results import RESULTS, record, store, table, unmet
 
 #: By name, the module with its ``run``.
@@ -57,6 +57,7 @@ def main(arguments: list[str]) -> int:
             "date": datetime.now(UTC).date().isoformat(),
             "rounds": options.rounds,
             "load_before": load(),
+            "library": library(),
         }
         result = importlib.import_module(f"benchmarks.{BENCHMARKS[name]}").run(options.rounds)
         records[name] = {**context, **record(name, result)}

@@ -1,12 +1,15 @@
-"""What the figures were measured on: the machine, without its name, and the versions."""
+"""What the figures were measured on: the machine, without its name, the versions, the code."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+import car_relapse
 
 #: Everything whose version changes a figure.
 PACKAGES = (
@@ -42,6 +45,16 @@ def version(package: str) -> str | None:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return None
+
+
+def library() -> str:
+    """Hash the code that is measured: the library's modules, without its figures and tables."""
+    digest = hashlib.sha256()
+    folder = Path(car_relapse.__file__).parent
+    for module in sorted([*folder.glob("*.py"), *(folder / "published").glob("*.py")]):
+        digest.update(module.relative_to(folder).as_posix().encode())
+        digest.update(module.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def machine() -> dict[str, Any]:

@@ -34,7 +34,8 @@ from car_relapse.figures.style import (
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests.fuzz import fuzz  # noqa: E402  # the tests are beside the tools
+from benchmarks.machine import library  # noqa: E402  # the benchmarks are beside the tools
+from tests.fuzz import fuzz  # noqa: E402  # so are the tests
 from tests.verification import runner, twins  # noqa: E402
 
 FOLDER = ROOT / "_build" / "verification"
@@ -314,10 +315,13 @@ def peer_figure(found: dict) -> Drawing:
 def machine_text(found: dict) -> dict[str, Quoted]:
     """Return what the measurements were made on, in words."""
     machine = found["machine"]
+    same = all(b.get("library") == library() for b in found["benchmarks"].values())
+    code = "the code that this page describes" if same else "an earlier state of the code"
     return {
         "processor": Quoted(value=float(machine["cores"]), text=machine["processor"]),
         "cores": count(machine["cores"]),
         "memory": quote(machine["memory_gib"], 2),
+        "timed": Quoted(value=float(same), text=code),
     }
 
 

@@ -9,6 +9,10 @@ still take cells away.
 While losses are rare a line escapes by one path or by none, so the exponents of the paths add
 up to that of their class. Where it escapes by two at once, both count it; the *remainder* says
 by how much they add up to more.
+
+Six antigens can be lost in 1,956 orders, and the equations of the longest cost minutes while
+their exponents are products of six small numbers. So of five or six antigens only the shorter
+paths are told apart unless more are asked for; the remainder holds the others.
 """
 
 from __future__ import annotations
@@ -37,7 +41,9 @@ __all__ = ["Attribution", "LossPath", "attribution"]
 
 Step = int | str
 _LINEAGE, _DEFECT = "lineage switch", "shared defect"
-_MOST_ANTIGENS = 4
+# Antigens whose every order is told apart unasked, and the steps that are told apart of more.
+_FEW_ANTIGENS = 4
+_SHORT = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +72,8 @@ class Attribution:
     def remainder(self, relapse_class: int) -> float:
         """Return the exponent of a class less those of its paths, dimensionless.
 
-        Negative where lines escape by two paths at once.
+        Negative where lines escape by two paths at once; positive where a class has paths
+        of more steps than were told apart.
         """
         relapse_class = require_count("relapse_class", relapse_class, "count from 0", maximum=3)
         parts = [path.lines for path in self.paths if path.relapse_class == relapse_class]
@@ -90,13 +97,13 @@ def _ranks(types: CellTypes, antigens: int) -> NDArray[np.int64]:
     return np.asarray(ranks, dtype=np.int64)
 
 
-def _ways(patient: Patient, types: CellTypes) -> list[_Way]:
-    """Return every path that some division can begin."""
+def _ways(patient: Patient, types: CellTypes, longest: int) -> list[_Way]:
+    """Return every path of at most `longest` steps that some division can begin."""
     losses = patient.losses
     k, escaped = losses.antigens, losses.escaped
     lineage = types.relapse_class == 3
     ways = []
-    for length in range(k + 1):
+    for length in range(min(k, longest) + 1):
         for order in permutations(range(k), length):
             if any(losses.per_antigen[antigen] == 0 for antigen in order):
                 continue
@@ -127,7 +134,7 @@ def _ways(patient: Patient, types: CellTypes) -> list[_Way]:
                         (*names, _LINEAGE), 3, k + 1, kept + np.where(step, losses.common_mode, 0.0)
                     )
                 )
-    return [way for way in ways if way.losses.any()]
+    return [way for way in ways if len(way.steps) <= longest and way.losses.any()]
 
 
 def _stretched(lines: LinesAtInfusion, count: int) -> dict[str, NDArray[np.float64]]:
@@ -135,13 +142,16 @@ def _stretched(lines: LinesAtInfusion, count: int) -> dict[str, NDArray[np.float
     return {name: np.repeat(getattr(lines, name), count, axis=-1) for name in names}
 
 
-def attribution(patient: Patient) -> Attribution:
+def attribution(patient: Patient, *, longest: int | None = None) -> Attribution:
     """Return the exponent carried by each path of losses.
 
     Parameters
     ----------
     patient : Patient
-        One to four antigens; no antigen densities and no mixture.
+        One to six antigens; no antigen densities and no mixture.
+    longest : int, optional
+        Most steps of a path, 1 to 7. None for every path of up to four antigens, and for paths
+        of up to three steps of five or six.
 
     Returns
     -------
@@ -150,7 +160,7 @@ def attribution(patient: Patient) -> Attribution:
     Raises
     ------
     ParameterError
-        When the patient has more antigens, densities or a mixture.
+        When the patient has densities or a mixture, or `longest` is no such number.
 
     Examples
     --------
@@ -161,11 +171,11 @@ def attribution(patient: Patient) -> Attribution:
     ('lineage switch',) 0.029
     """
     require_instance("patient", patient, Patient, "give a car_relapse.Patient")
-    if patient.losses.antigens > _MOST_ANTIGENS:
-        raise ParameterError(
-            f"losses has {patient.losses.antigens} antigens; the orders of at most "
-            f"{_MOST_ANTIGENS} are told apart; use relapse_probabilities for the classes"
-        )
+    few = patient.losses.antigens <= _FEW_ANTIGENS
+    # The last step may be a common loss, beside those of every antigen.
+    most = patient.losses.antigens + 1
+    steps = (most if few else _SHORT) if longest is None else longest
+    steps = require_count("longest", steps, "count the steps of a path", minimum=1, maximum=7)
     if patient.density is not None or patient.mixture is not None:
         raise ParameterError(
             "the patient has antigen densities or a mixture; paths start from one kind of cell; "
@@ -174,7 +184,7 @@ def attribution(patient: Patient) -> Attribution:
     _, types = density_groups(patient)
     lines = patient_lines(patient)
     schedule = killing_schedule(patient.products, types)
-    ways = _ways(patient, types)
+    ways = _ways(patient, types, steps)
     ranked = replace(types, relapse_class=_ranks(types, patient.losses.antigens))
     found: dict[tuple[Step, ...], tuple[float, float]] = {}
     for rank in sorted({way.rank for way in ways}):

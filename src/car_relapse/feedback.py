@@ -14,6 +14,10 @@ one, with engagement :math:`h_j` and drive to expand :math:`g_j` between 0 and 1
 tumour cells that are whole and die by chance. The paper counts a tumour below
 :math:`10^{-6}` cells as gone; here it is gone when its last cell has died.
 
+`PredatorPrey` has the T cells of León-Triana et al. 2020 (doi:10.1016/j.cnsns.2020.105570)
+instead, which healthy B cells nourish as the leukaemia does, and `Prescribed` has T cells that
+heed nothing.
+
 T cells are many, so they follow their equations. Tumour cells leap exactly
 (`car_relapse.leaps`) with the T cells of the middle of a step, and T cells then follow the
 tumour they met; both are right to second order in the step. Types of more than a chosen number
@@ -38,6 +42,7 @@ from car_relapse.errors import (
 from car_relapse.feedback_types import (
     AntigenDriven,
     CarModel,
+    PredatorPrey,
     Prescribed,
     TumourTypes,
     safe_number,
@@ -50,6 +55,7 @@ from car_relapse.type_leaps import founding_rates
 __all__ = [
     "AntigenDriven",
     "FeedbackCourses",
+    "PredatorPrey",
     "Prescribed",
     "TumourTypes",
     "safe_number",
@@ -78,6 +84,8 @@ class FeedbackCourses:
     """Effector CAR-T cells, shape (n, m)."""
     memory: Floats
     """Memory CAR-T cells, shape (n, m)."""
+    b_cells: Floats
+    """Healthy B cells that show the antigen, shape (n, m); 0 in models without them."""
 
     @property
     def tumour(self) -> Floats:
@@ -173,7 +181,7 @@ def sample_feedback(
     Parameters
     ----------
     types : TumourTypes
-    car : AntigenDriven or Prescribed
+    car : AntigenDriven, PredatorPrey or Prescribed
         The T cells.
     start : array_like, shape (types,)
         Tumour cells of each type on day 0, whole, at most 1e18.
@@ -214,8 +222,8 @@ def sample_feedback(
     require_instance("types", types, TumourTypes, "give TumourTypes(...)")
     if not callable(getattr(car, "advance", None)):
         raise ParameterError(
-            f"car is {car!r}; it must say how T cells kill and go on; give AntigenDriven(...) or "
-            "Prescribed(...)"
+            f"car is {car!r}; it must say how T cells kill and go on; give AntigenDriven(...), "
+            "PredatorPrey(...) or Prescribed(...)"
         )
     first = require_non_negative("start", start, "give one number of cells for each type")
     t = require_non_negative("days", days, "count days from the start")
@@ -244,9 +252,9 @@ def sample_feedback(
         for day, cells in doses
     )
     model = _Model(types, car, above, share)
-    now = _State(0.0, np.repeat(first[:, None], count, axis=1), np.zeros((2, count)))
+    now = _State(0.0, np.repeat(first[:, None], count, axis=1), car.start(count))
     cells = np.zeros((count, t.size, types.birth.size))
-    t_cells = np.zeros((2, count, t.size))
+    immune = np.zeros((3, count, t.size))
     stops = np.unique(np.concatenate([t, [day for day, _ in given if day <= t[-1]]]))
     for stop in stops:
         while now.day < stop:
@@ -256,5 +264,7 @@ def sample_feedback(
         now.car[0] += sum(dose for day, dose in given if day == stop)
         at = np.flatnonzero(t == stop)
         if at.size:
-            cells[:, at[0]], t_cells[:, :, at[0]] = now.tumour.T, now.car
-    return FeedbackCourses(day=t, cells=cells, effector=t_cells[0], memory=t_cells[1])
+            cells[:, at[0]], immune[:, :, at[0]] = now.tumour.T, now.car
+    return FeedbackCourses(
+        day=t, cells=cells, effector=immune[0], memory=immune[1], b_cells=immune[2]
+    )

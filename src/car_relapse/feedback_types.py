@@ -18,11 +18,13 @@ from car_relapse.errors import (
     require_non_negative,
     require_positive,
 )
+from car_relapse.published._leontriana2020_model import LeukaemiaParameters, log_slope
 from car_relapse.published.cartmath2021 import CartmathParameters
 
 __all__ = [
     "AntigenDriven",
     "CarModel",
+    "PredatorPrey",
     "Prescribed",
     "TumourTypes",
     "safe_number",
@@ -106,13 +108,20 @@ def tumour_types(types: CellTypes, *, product: int = 0, crowding: float = 0.0) -
 
 
 class CarModel(Protocol):
-    """T cells of many courses side by side, state of shape (2, n)."""
+    """T cells of many courses side by side.
+
+    The state has shape (3, n): effector CAR-T, memory CAR-T and healthy B cells, in cells; what
+    a model does without stays 0.
+    """
+
+    def start(self, n: int) -> Floats:
+        """Return the state of n courses before any dose."""
 
     def killing(self, day: float, state: Floats) -> Floats:
         """Return the killing rate of a fully engaged cell, 1/day, shape (n,)."""
 
     def advance(self, state: Floats, antigen: Floats, days: float) -> Floats:
-        """Return effectors and memory cells after `days` with `antigen` cells in sight."""
+        """Return the state after `days` with `antigen` tumour cells in sight."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,12 +134,16 @@ class AntigenDriven:
     def __post_init__(self) -> None:
         require_instance("parameters", self.parameters, CartmathParameters, "see its docstring")
 
+    def start(self, n: int) -> Floats:
+        """Return n courses without CAR-T."""
+        return np.zeros((3, n))
+
     def killing(self, day: float, state: Floats) -> Floats:
         """Return the killing rate of a fully engaged cell, 1/day, shape (n,)."""
         return np.asarray(self.parameters.killing_rate * state[0])
 
     def advance(self, state: Floats, antigen: Floats, days: float) -> Floats:
-        """Return effectors and memory cells after `days` with `antigen` cells in sight.
+        """Return the state after `days` with `antigen` tumour cells in sight.
 
         The equations are linear while the antigen stays, and their matrix has real
         eigenvalues: it is solved exactly.
@@ -143,13 +156,56 @@ class AntigenDriven:
         root = np.sqrt(half**2 + wake * p.memory_formation)
         fast, slow = np.exp((middle + root) * days), np.exp((middle - root) * days)
         even, odd = 0.5 * (fast + slow), 0.5 * (fast - slow) / root
-        effector, memory = state
+        effector, memory, b_cells = state
         return np.array(
             [
                 even * effector + odd * (half * effector + wake * memory),
                 even * memory + odd * (p.memory_formation * effector - half * memory),
+                b_cells,
             ]
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredatorPrey:
+    """CAR-T of León-Triana et al. 2020: leukaemia and healthy B cells alike make them grow.
+
+    The number of CAR-T cells follows its prey, and the killing of a target costs none of them.
+    There is no memory. Healthy B cells are so many that they follow their equation.
+    """
+
+    parameters: LeukaemiaParameters
+    """Rates of CAR-T and B cells, and the B cells at the start; the CAR-T cells infused are a
+    dose, and the leukaemia's growth and size are not used."""
+
+    def __post_init__(self) -> None:
+        require_instance("parameters", self.parameters, LeukaemiaParameters, "see its docstring")
+
+    def start(self, n: int) -> Floats:
+        """Return n courses with B cells and without CAR-T."""
+        none = np.zeros(n)
+        return np.array([none, none, none + self.parameters.b_cell_start])
+
+    def killing(self, day: float, state: Floats) -> Floats:
+        """Return the killing rate of a fully engaged cell, 1/day, shape (n,)."""
+        return np.asarray(self.parameters.killing_rate * state[0])
+
+    def advance(self, state: Floats, antigen: Floats, days: float) -> Floats:
+        """Return the state after `days` with `antigen` tumour cells in sight.
+
+        The midpoint rule on the logs of CAR-T and B cells: right to second order in `days`.
+        """
+        car, memory, b_cells = state
+        with np.errstate(divide="ignore"):  # none of a kind is the log of 0, and stays none
+            first = np.log(np.array([car, antigen, b_cells]))
+        middle = first.copy()
+        for _ in range(2):
+            # The tumour stays as it was seen; the leap moves it.
+            slope = log_slope(self.parameters, middle)
+            ahead = first + days * np.array([slope[0], 0.0 * antigen, slope[2]])
+            middle = 0.5 * (first + ahead)
+            middle[1] = first[1]
+        return np.array([np.exp(ahead[0]), memory, np.exp(ahead[2])])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,6 +219,10 @@ class Prescribed:
         """Return the killing rate of a fully engaged cell, 1/day, shape (n,)."""
         rate = require_non_negative("rate", self.rate(day), "mend the function", scalar=True)
         return np.full(state.shape[1], float(rate))
+
+    def start(self, n: int) -> Floats:
+        """Return n courses without CAR-T."""
+        return np.zeros((3, n))
 
     def advance(self, state: Floats, antigen: Floats, days: float) -> Floats:
         """Return the state as it is."""

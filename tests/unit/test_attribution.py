@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -98,10 +99,42 @@ def test_switching_antigens_keep_their_paths():
     assert abs(parts.remainder(2)) < 1e-5 * parts.class_lines[2]
 
 
+@pytest.mark.parametrize("antigens", [5, 6])
+def test_the_short_paths_of_many_antigens_carry_what_the_long_ones_do_not(antigens):
+    # Under an AND gate every single loss is an escape, so one step carries nearly all of it.
+    many = patient(Losses(per_antigen=(1e-7, 3e-8, 1e-8, 1e-8, 1e-9, 1e-9)[:antigens]))
+    both = replace(many, therapy=replace(many.therapy, gate=AndGate()))
+    parts = attribution(both)
+    assert max(len(path.steps) for path in parts.paths) == 3
+    assert len(parts.paths) == sum(math.perm(antigens, steps) for steps in (1, 2, 3))
+    single = sum(path.lines for path in parts.paths if len(path.steps) == 1)
+    assert single == pytest.approx(sum(parts.class_lines[1:3]), rel=1e-4)
+
+
+def test_an_antigen_that_is_never_lost_leaves_the_paths_of_the_others():
+    four = attribution(patient(Losses(per_antigen=(1e-4, 3e-5, 1e-5, 1e-5))), longest=2)
+    six = attribution(patient(Losses(per_antigen=(1e-4, 3e-5, 1e-5, 1e-5, 0.0, 0.0))), longest=2)
+    assert [path.steps for path in six.paths] == [path.steps for path in four.paths]
+    for one, other in zip(six.paths, four.paths, strict=True):
+        assert one.lines == pytest.approx(other.lines, rel=1e-8)
+
+
+def test_a_path_carries_the_same_however_many_are_asked_for():
+    whole = {path.steps: path.lines for path in attribution(patient(RARE)).paths}
+    for path in attribution(patient(RARE), longest=2).paths:
+        assert len(path.steps) <= 2
+        assert path.lines == pytest.approx(whole[path.steps], rel=1e-12)
+
+
+@pytest.mark.parametrize("longest", [0, 8, 2.5, "two"])
+def test_paths_of_no_length_are_refused(longest):
+    with pytest.raises(ParameterError, match="longest"):
+        attribution(patient(RARE), longest=longest)
+
+
 @pytest.mark.parametrize(
     ("who", "shown"),
     [
-        (patient(Losses(per_antigen=(1e-6,) * 5)), "losses has 5 antigens"),
         (patient(Losses(per_antigen=(1e-6,)), mixture=((0, 1.0),)), "densities or a mixture"),
         (
             replace(

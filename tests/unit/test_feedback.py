@@ -15,6 +15,7 @@ from car_relapse.celltypes import cell_types
 from car_relapse.errors import ParameterError
 from car_relapse.feedback import (
     AntigenDriven,
+    PredatorPrey,
     Prescribed,
     TumourTypes,
     safe_number,
@@ -22,7 +23,7 @@ from car_relapse.feedback import (
     tumour_types,
 )
 from car_relapse.patient import typical_patient
-from car_relapse.published import cartmath2021, kimmel2021
+from car_relapse.published import cartmath2021, kimmel2021, leontriana2020
 from car_relapse.published.cartmath2021 import HDLM2, RAJI
 
 
@@ -54,6 +55,54 @@ def test_one_type_in_large_numbers_follows_the_published_equations(parameters, s
     assert drawn.tumour[0] == pytest.approx(published.tumour, rel=2e-3)
     assert drawn.effector[0] == pytest.approx(published.effector, rel=2e-2, abs=1e-6)
     assert drawn.memory[0] == pytest.approx(published.memory, rel=2e-2, abs=1e-6)
+
+
+PREY = leontriana2020.LeukaemiaParameters()
+
+
+def of_prey(p, death: float = 0.0) -> TumourTypes:
+    return one_type(p.leukaemia_rate, death)
+
+
+@pytest.mark.parametrize("source", [0.0, 1e7])
+def test_predator_and_prey_in_large_numbers_follow_the_published_equations(source):
+    p = replace(PREY, source=source)
+    days = [8.0, 12.0, 30.0, 60.0, 120.0]
+    published = leontriana2020.solve(p, days)
+    drawn = sample_feedback(
+        of_prey(p), PredatorPrey(parameters=p), [p.leukaemia_start], days, n=1,
+        rng=np.random.default_rng(91), doses=[(0.0, p.car_start)], mean_above=0.0, events=0.005,
+    )  # fmt: skip
+    assert drawn.tumour[0] == pytest.approx(published.leukaemia, rel=3e-3)
+    assert drawn.effector[0] == pytest.approx(published.car, rel=3e-3)
+    assert drawn.b_cells[0] == pytest.approx(published.b_cells, rel=3e-3)
+    assert not drawn.memory.any()
+
+
+def test_predators_may_eat_the_last_prey_and_then_starve_whatever_is_taken_at_its_mean():
+    # Twice the killing, so that the equations pass through a cell or so.
+    p = replace(PREY, killing_rate=9.5e-11, expansion_rate=0.25 * 9.5e-11)
+    nadir = leontriana2020.nadir(p)[1]
+    assert 0.5 < nadir < 5
+    gone = []
+    for above in (1e4, 1e5):
+        drawn = sample_feedback(
+            of_prey(p, death=0.02), PredatorPrey(parameters=p), [p.leukaemia_start], [80.0], n=300,
+            rng=np.random.default_rng(92), doses=[(0.0, p.car_start)], mean_above=above,
+            events=0.03,
+        )  # fmt: skip
+        gone.append(float((drawn.tumour[:, 0] == 0).mean()))
+    # The law at the killing of the published course: what a line meets does not heed one line.
+    day = np.linspace(0.01, 80.0, 4000)
+    kill = p.killing_rate * leontriana2020.solve(p, day).car
+    birth, death = p.leukaemia_rate + 0.02, 0.02
+    law = time_dependent_law(
+        lambda _: birth, lambda t: death + float(np.interp(t, day, kill)), 0.0, 80.0
+    )
+    wanted = float(np.exp(-p.leukaemia_start * np.exp(-law.log_hazard)))
+    assert 0.05 < wanted < 0.95
+    for seen in gone:
+        assert abs(seen - wanted) < 4 * np.sqrt(wanted * (1 - wanted) / 300)
 
 
 def test_half_the_step_makes_a_quarter_of_the_error():
@@ -221,6 +270,7 @@ def draw(types=GOOD, car=CAR, start=(10,), days=(0.0, 1.0), n=1, **more):
     [
         (lambda: draw(types=None), "types is None", "give TumourTypes"),
         (lambda: draw(car=None), "car is None", "AntigenDriven"),
+        (lambda: PredatorPrey(parameters=HDLM2), "parameters is", "see its docstring"),
         (lambda: draw(start=(10, 2)), r"start is \(10, 2\)", "round it"),
         (lambda: draw(start=(0.5,)), r"start is \(0.5,\)", "round it"),
         (lambda: draw(start=(1e19,)), r"start is \(1e\+19,\)", "round it"),

@@ -527,18 +527,34 @@ def test_12_in_kimmel_car_t_peak_at_their_capacity_and_ignore_the_tumour(
     assert float(other.car[0]) == pytest.approx(level, rel=1e-8)
 
 
-def test_12_in_leon_triana_killed_prey_and_car_t_are_exchanged_at_a_fixed_rate() -> None:
+@fewer_still
+@given(st.floats(3e-11, 8e-11), st.floats(0.1, 0.5), st.floats(1e6, 1e8), st.floats(7.0, 30.0))
+def test_12_in_leon_triana_killed_prey_and_car_t_are_exchanged_at_a_fixed_rate(
+    killing: float, exchange: float, dose: float, lifetime: float
+) -> None:
     # No growth to speak of, so that the sum can only fall.
-    p = leontriana2020.LeukaemiaParameters(leukaemia_rate=1e-9)
+    p = leontriana2020.LeukaemiaParameters(
+        leukaemia_rate=1e-9,
+        killing_rate=killing,
+        expansion_rate=exchange * killing,
+        car_start=dose,
+        car_lifetime=lifetime,
+    )
     course = leontriana2020.solve(p, np.linspace(0.5, 200.0, 400))
     total = course.car + p.expansion_rate / p.killing_rate * (course.leukaemia + course.b_cells)
     assert np.all(np.diff(total) <= 1e-6 * total[:-1])
     assert total[-1] < 0.9 * total[0]
 
 
-def test_12_in_cartmath_the_untreated_tumour_is_logistic() -> None:
-    p = cartmath2021.HDLM2
-    days = np.array([1.0, 40.0, 300.0, 2000.0])
+@few
+@given(st.floats(0.02, 0.5), st.floats(1e-10, 1e-7), st.floats(1e-4, 0.9))
+def test_12_in_cartmath_the_untreated_tumour_is_logistic(
+    rate: float, crowding: float, filled: float
+) -> None:
+    p = replace(
+        cartmath2021.HDLM2, tumour_rate=rate, crowding=crowding, tumour_start=filled / crowding
+    )
+    days = np.array([0.05, 2.0, 15.0, 100.0]) / rate
     got = cartmath2021.solve(p, days).tumour
     capacity, start = 1.0 / p.crowding, p.tumour_start
     grown = np.exp(p.tumour_rate * days)

@@ -33,13 +33,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from car_relapse.errors import require_instance, require_non_negative
-from car_relapse.published._integrate import (
-    check_days,
-    check_positive_fields,
-    first_turn,
-    integrate,
-)
+from car_relapse.errors import require_instance
+from car_relapse.published._integrate import check_days, first_turn, integrate
+from car_relapse.published._leontriana2020_model import LeukaemiaParameters, log_slope
 
 __all__ = [
     "LeukaemiaCourse",
@@ -50,56 +46,6 @@ __all__ = [
     "peak_bound",
     "solve",
 ]
-
-
-@dataclass(frozen=True, kw_only=True)
-class LeukaemiaParameters:
-    """Values of León-Triana et al. 2020 (doi:10.1016/j.cnsns.2020.105570), as curated.
-
-    Those of equations 4 are read from BIOMD0000001011, those of the source from BIOMD0000001012.
-    """
-
-    killing_rate: float = 4.5e-11
-    r"""Killing rate :math:`\alpha` of one CAR-T cell on one target, 1/(day cell), > 0."""
-    expansion_rate: float = 0.25 * 4.5e-11
-    r"""Expansion :math:`\rho_C` of one CAR-T cell on one target, 1/(day cell), > 0; a quarter
-    of the killing rate."""
-    leukaemia_rate: float = 1 / 30
-    r"""Growth rate :math:`\rho_L` of the leukaemia, 1/day, > 0."""
-    car_lifetime: float = 14.0
-    r"""Mean life :math:`\tau_C` of CAR-T cells, days, > 0."""
-    b_cell_lifetime: float = 60.0
-    r"""Mean life :math:`\tau_B` of B cells, days, > 0."""
-    car_start: float = 1e7
-    """CAR-T cells infused, cells, > 0."""
-    leukaemia_start: float = 5e10
-    """Leukaemic cells on the day of infusion, cells, > 0."""
-    b_cell_start: float = 2.5e10
-    """B cells on the day of infusion, cells, > 0."""
-    source: float = 0.0
-    """B-cell precursors :math:`I_0` without CAR-T, cells, >= 0. 0 gives equations 4; the paper
-    uses 1e7 in equations 3."""
-    source_lifetime: float = 6.0
-    r"""Mean time :math:`\tau_I` for a precursor to mature, days, > 0."""
-    source_visibility: float = 0.1
-    r"""Expansion :math:`\beta` that a precursor causes over that of a B cell, dimensionless,
-    >= 0."""
-    source_half: float = 1e9
-    """CAR-T number :math:`C_{50}` that halves the precursors, cells, > 0."""
-
-    def __post_init__(self) -> None:
-        where = "BIOMD0000001011 and doi:10.1016/j.cnsns.2020.105570"
-        check_positive_fields(
-            self,
-            (
-                "killing_rate", "expansion_rate", "leukaemia_rate", "car_lifetime",
-                "b_cell_lifetime", "car_start", "leukaemia_start", "b_cell_start",
-                "source_lifetime", "source_half",
-            ),
-            where,
-        )  # fmt: skip
-        for name in ("source", "source_visibility"):
-            require_non_negative(name, getattr(self, name), f"see {where}", scalar=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,17 +60,6 @@ class LeukaemiaCourse:
     """Leukaemic cells, shape (n,)."""
     b_cells: NDArray[np.float64]
     """Healthy B cells, shape (n,)."""
-
-
-def _slope(p: LeukaemiaParameters, state: NDArray[np.float64]) -> list[float]:
-    car, leukaemia, b_cells = np.exp(state)
-    source = p.source / (1.0 + car / p.source_half)
-    prey = leukaemia + b_cells + p.source_visibility * source
-    return [
-        p.expansion_rate * prey - 1.0 / p.car_lifetime,
-        p.leukaemia_rate - p.killing_rate * car,
-        -p.killing_rate * car - 1.0 / p.b_cell_lifetime + source / p.source_lifetime / b_cells,
-    ]
 
 
 def _start(p: LeukaemiaParameters) -> NDArray[np.float64]:
@@ -156,7 +91,7 @@ def solve(parameters: LeukaemiaParameters, days: ArrayLike) -> LeukaemiaCourse:
     """
     require_instance("parameters", parameters, LeukaemiaParameters, "give LeukaemiaParameters(...)")
     grid = check_days(days)
-    state = integrate(lambda _, y: _slope(parameters, y), _start(parameters), grid)
+    state = integrate(lambda _, y: log_slope(parameters, y), _start(parameters), grid)
     car, leukaemia, b_cells = np.exp(state)
     return LeukaemiaCourse(day=grid, car=car, leukaemia=leukaemia, b_cells=b_cells)
 
@@ -166,7 +101,12 @@ def _turn(
 ) -> tuple[float, float]:
     """Return the first day on which a population's growth passes 0, and its size."""
     day, log_size = first_turn(
-        lambda _, y: _slope(p, y), _start(p), species, direction=direction, until=until, what=what
+        lambda _, y: log_slope(p, y),
+        _start(p),
+        species,
+        direction=direction,
+        until=until,
+        what=what,
     )
     return day, float(np.exp(log_size))
 
