@@ -295,7 +295,7 @@ _rules(builders.population_of_patients, r"Population\(\)")
 _rules(builders.subgroup, r"Subgroup\(\)")
 _rules(one_of((), (("birth_rate", "loss", 0.5),)), r"Spread\.correlation")
 _rules(between(1e-3, 2.0, 0.0), r"Spread\.\w+")
-_rules(one_of(None), r"cohort\.simulate\.client")
+_rules(one_of(None), r"cohort\.simulate\.(client|workers|checkpoint)")
 
 _rules(lambda c: None, r"\w+Gate\.(antigens|arms)", r"therapy\.\w+\.arms")
 _rules(one_of(0), r"\w+Gate\.antigen")
