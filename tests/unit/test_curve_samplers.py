@@ -18,6 +18,7 @@ from car_relapse.curve_samplers import (
 )
 from car_relapse.engager import TrimerExposure, TrimerLaw
 from car_relapse.engager_dosing import blinatumomab_exposure, elranatamab_exposure
+from car_relapse.engine import _returns
 from car_relapse.errors import ParameterError
 from car_relapse.exposure import one_peak, stein_population, stein_typical
 from car_relapse.exposure_kimmel import kimmel_killing
@@ -113,7 +114,7 @@ def test_cures_are_as_many_as_the_exact_probabilities_say(curve):
     assert 0.05 < p.mean() < 0.95
     again = ((cohort.relapse_day < 100) & (cohort.relapse_day > 0)).sum()
     assert abs(cured - p.sum()) < 4 * np.sqrt((p * (1 - p)).sum()) + never + again
-    assert never + again < 0.02 * cohort.size
+    assert never + again < 0.03 * cohort.size
 
 
 def test_a_stein_curve_given_as_any_curve_makes_the_cohort_of_the_fast_path():
@@ -325,15 +326,24 @@ def test_a_relapse_that_a_later_dose_clears_is_one_all_the_same():
 
 
 def test_a_return_that_chance_decides_is_refused():
-    late = SummedExposure(
-        parts=(stein_typical(), DelayedExposure(exposure=stein_typical(), delay=900.0))
-    )
-    with pytest.raises(ParameterError, match="between two doses .* simulate courses"):
-        simulate(people(late, killing=Killing(maximal_rate=1.1, half_level=3000.0)), 300, 1)
+    day = np.array([[0.0], [50.0], [90.0]])
+    late, reached = np.zeros((3, 1)), np.array([[False], [True], [True]])
+
+    def returns(trough, alike=True):
+        cleared = np.array([[1e9], [trough], [1e11]])
+        return _returns(day, late, cleared, reached, 1e10, alike)
+
+    who, when = returns(1e6)
+    assert who.all()
+    assert when[0] == pytest.approx(50.0 + 40.0 * 4 / 5)
+    assert not returns(1e-4)[0].any()
+    for trough, alike in ((1.0, True), (1e6, False)):
+        with pytest.raises(ParameterError, match=r"between two doses .* simulate courses"):
+            returns(trough, alike)
 
 
 def test_killing_that_stays_just_below_growth_for_ever_is_refused():
     flat = TableExposure(days=(0, 1, 2), levels=(200, 100, 100), after="constant")
     law = LinearKilling(rate_per_level=(0.2 - 0.1) / 100 * (1 - 1e-16))
-    with pytest.raises(ParameterError, match="no last day above|for ever"):
+    with pytest.raises(ParameterError, match=r"no last day above|for ever"):
         simulate(people(flat, killing=law), 5, 1)
