@@ -119,7 +119,12 @@ class DrawnPatients:
 
 
 def _first_law(law: Killing | LinearKilling) -> Killing | LinearKilling:
-    return replace(law, **{f.name: float(np.ravel(getattr(law, f.name))[0]) for f in fields(law)})
+    def first(value: float | Floats) -> float:
+        return float(np.ravel(value)[0])
+
+    if isinstance(law, Killing):
+        return Killing(maximal_rate=first(law.maximal_rate), half_level=first(law.half_level))
+    return LinearKilling(rate_per_level=first(law.rate_per_level))
 
 
 Patients = Patient | Sequence[Patient] | DrawnPatients

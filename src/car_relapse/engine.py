@@ -79,7 +79,7 @@ def _returns(
     back = reached & (total >= limit) & (cleared > late) & (lowest > _HARDLY_ANY)
     # Once lines that outlive therapy are found, what else there is does not matter.
     back &= ~np.logical_or.accumulate(reached & (late >= limit))
-    who = back.any(axis=0)
+    who = np.asarray(back.any(axis=0))
     column = np.arange(who.size)
     right = np.maximum(back.argmax(axis=0), 1)
     least = lowest[right, column]
