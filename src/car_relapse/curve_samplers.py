@@ -38,10 +38,25 @@ __all__ = [
     "StretchedExposure",
     "draw_curves",
     "one_exposure",
+    "require_spread",
 ]
 
 Floats = NDArray[np.float64]
 Effects = Mapping[str, Floats]
+
+
+# A factor of e^40 between two patients is beyond any body.
+_WIDEST = 10.0
+
+
+def require_spread(name: str, value: float) -> None:
+    """Raise a ParameterError unless `value` is a standard deviation on the log scale."""
+    remedy = "0 means no difference between patients"
+    if require_non_negative(name, value, remedy, scalar=True) > _WIDEST:
+        raise ParameterError(
+            f"{name} is {value:g}; patients cannot differ by so many e-folds; it must be at most "
+            f"{_WIDEST:g}; {remedy}"
+        )
 
 
 def draw_curves(sampler: EffectSampler, n: int, rng: np.random.Generator) -> Curves | CornerCurves:
@@ -172,7 +187,7 @@ class ScaledPopulation:
     def __post_init__(self) -> None:
         require_exposure("exposure", self.exposure)
         for name in ("level_log_sd", "stretch_log_sd"):
-            require_non_negative(name, getattr(self, name), "0 means no difference", scalar=True)
+            require_spread(name, getattr(self, name))
 
     @property
     def effects(self) -> dict[str, float]:
@@ -269,7 +284,7 @@ class EngagerPopulation:
                 "TrimerExposure; use ScaledPopulation for other curves"
             )
         for name, sd in self.effects.items():
-            require_non_negative(name, sd, "0 means no difference between patients", scalar=True)
+            require_spread(name, sd)
         if self.absorption_rate and self._drug.kinetics.absorption_rate is None:
             raise ParameterError(
                 f"absorption_rate is {self.absorption_rate:g} and the drug is only infused; what "

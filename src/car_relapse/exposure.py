@@ -188,10 +188,11 @@ class SteinExposure:
             )
 
     def one(self, index: int) -> SteinExposure:
-        """Return the curve of one of many patients."""
-        return SteinExposure(
-            **{f: float(v if np.ndim(v := getattr(self, f)) == 0 else v[index]) for f in _FIELDS}
-        )
+        """Return the curve of one of many patients, counted from 0."""
+        patients = max(np.size(getattr(self, f)) for f in _FIELDS)
+        number = require_count("index", index, "count patients from 0", maximum=patients - 1)
+        values = {f: np.broadcast_to(getattr(self, f), (patients,)) for f in _FIELDS}
+        return SteinExposure(**{f: float(value[number]) for f, value in values.items()})
 
     @property
     def expansion_rate(self) -> NDArray[np.float64]:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.integrate import solve_ivp
 
-from car_relapse.curve_samplers import draw_curves
+from car_relapse.curve_samplers import draw_curves, require_spread
 from car_relapse.dense import polynomial_pieces
 from car_relapse.errors import (
     ParameterError,
@@ -131,7 +131,7 @@ class KimmelPopulation:
     def __post_init__(self) -> None:
         require_instance("exposure", self.exposure, KimmelExposure, "give KimmelExposure()")
         for name, sd in self.effects.items():
-            require_non_negative(name, sd, "0 means no difference between patients", scalar=True)
+            require_spread(name, sd)
 
     @property
     def effects(self) -> dict[str, float]:

@@ -290,6 +290,7 @@ THERAPY = typical_patient().therapy
         ),
         (lambda: ScaledPopulation(exposure="x"), "exposure is 'x'", "give one"),
         (lambda: ScaledPopulation(exposure=TABLE, level_log_sd=-1), "level_log_sd is -1", "0 mean"),
+        (lambda: KimmelPopulation(car_rate=11.0), "car_rate is 11", "0 means"),
         (lambda: EngagerPopulation(exposure=TABLE), "must be an EngagerExposure", "ScaledPop"),
         (
             lambda: EngagerPopulation(exposure=blinatumomab_exposure(), absorption_rate=0.1),
