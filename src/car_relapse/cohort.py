@@ -7,16 +7,20 @@ seed and block of 128 patients, so that results are bit-identical whatever the c
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from dataclasses import fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from car_relapse.engine import sample_fates
-from car_relapse.errors import require_count, require_instance
+from car_relapse.errors import ParameterError, require_count, require_instance
 from car_relapse.outcomes import Cohort, Detection, Outcome, default_detection
 from car_relapse.population import Population, default_population
+
+if TYPE_CHECKING:
+    from car_relapse.progress import Progress
 
 __all__ = [
     "BLOCK",
@@ -147,10 +151,11 @@ def simulate(
     client: Any = None,
     *,
     chunk: int | None = None,
+    workers: int | None = None,
+    progress: bool | Callable[[Progress], None] = False,
+    checkpoint: str | os.PathLike[str] | None = None,
 ) -> Cohort:
     """Return a cohort of `n` virtual patients.
-
-    `car_relapse.scaleout.simulate_on` also shows how far it is, stops and resumes.
 
     Parameters
     ----------
@@ -164,7 +169,15 @@ def simulate(
         Dask cluster to simulate on, with the same results.
     chunk : int, optional
         Patients simulated before their arrays are joined, >= 1; changes memory use, never
-        results. By default 4096, and on a cluster tasks long enough for its scheduler.
+        results. By default 4096, and tasks of 12,800 where something is spread, shown or kept.
+    workers : int, optional
+        Processes of this machine to simulate on, with the same results; not with a `client`.
+    progress : bool or callable, optional
+        True writes a line to stderr; a function is called with a
+        `car_relapse.progress.Progress` after every task.
+    checkpoint : path, optional
+        Folder for finished tasks. A run that was stopped, such as by Ctrl+C, goes on where it
+        was when it is called again with the same folder.
 
     Returns
     -------
@@ -173,16 +186,32 @@ def simulate(
     Raises
     ------
     ParameterError
-        When `n` or `chunk` is not a whole number >= 1, or the seed is not one >= 0.
+        When `n` or `chunk` is not a whole number >= 1, or the seed is not one >= 0; when there
+        are both `client` and `workers`; or when `checkpoint` holds another run's patients.
 
     Examples
     --------
     >>> simulate(default_population(), 10, seed=1).size
     10
     """
-    if client is not None:
-        from car_relapse.scaleout import TASK, simulate_on
+    if client is not None and workers is not None:
+        raise ParameterError(
+            f"workers is {workers!r} and there is a client; a run is spread over processes of this "
+            "machine or over a cluster, not both; leave one out"
+        )
+    if (client, workers, checkpoint) == (None, None, None) and progress is False:
+        step = _CHUNK if chunk is None else chunk
+        return _join(list(iter_cohorts(population, n, seed=seed, chunk=step)))
+    # Loaded only where it is used: a cold start must be quick.
+    from car_relapse.scaleout import TASK, simulate_in_processes, simulate_on
 
-        return simulate_on(client, population, n, seed=seed, chunk=TASK if chunk is None else chunk)
-    step = _CHUNK if chunk is None else chunk
-    return _join(list(iter_cohorts(population, n, seed=seed, chunk=step)))
+    require_instance("population", population, Population, "give a Population")
+    step = TASK if chunk is None else chunk
+    if workers is not None:
+        return simulate_in_processes(
+            population, n, seed=seed, workers=workers, chunk=step, progress=progress,
+            checkpoint=checkpoint,
+        )  # fmt: skip
+    return simulate_on(
+        client, population, n, seed=seed, chunk=step, progress=progress, checkpoint=checkpoint
+    )

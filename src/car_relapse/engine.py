@@ -19,6 +19,10 @@ when it passed therapy: what a *surviving* line loses while it regrows is left o
 its untargeted cells, and the birth rate of partial states is that of state 0. Both err by
 :math:`O(u\,b\,t)` of a relapse, with t the days of therapy and regrowth: one part in
 a thousand for u = 1e-4. `car_relapse.population` refuses losses above one per cent.
+
+A curve may have any shape. A disease that comes back to the limit of relapse between two doses,
+and that a later dose would clear, is a relapse too, on its mean path; where so few cells were
+left that no mean path tells, the cohort is refused.
 """
 
 from __future__ import annotations
@@ -27,6 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from car_relapse.errors import ParameterError
+from car_relapse.exposure import one_peak
 from car_relapse.history import LineHistory, line_history
 from car_relapse.outcomes import Cohort, Detection, Outcome
 from car_relapse.presentation import Block, expected_lines, sample_presentation
@@ -52,6 +57,44 @@ _LARGEST_BURDEN = 1e15
 _NEWTON = 6
 # A probability below this is what rounding left of 0.
 _ROUNDING = 1e-12
+# A mean path that has been below the first stands for cells that hardly ever exist; one that has
+# not been below the second is that of the cells that there are.
+_HARDLY_ANY, _CERTAIN = 1e-3, 100.0
+
+
+def _returns(
+    day: Floats,
+    late: Floats,
+    cleared: Floats,
+    reached: NDArray[np.bool_],
+    limit: float,
+    alike: bool,
+) -> tuple[NDArray[np.bool_], Floats]:
+    """Return who relapses between two doses with cells that a later dose clears, and when.
+
+    Arrays have shape (nodes, patients); `reached` marks the days since remission.
+    """
+    lowest = np.minimum.accumulate(np.where(reached, cleared, np.inf))
+    total = late + cleared
+    back = reached & (total >= limit) & (cleared > late) & (lowest > _HARDLY_ANY)
+    # Once lines that outlive therapy are found, what else there is does not matter.
+    back &= ~np.logical_or.accumulate(reached & (late >= limit))
+    who = np.asarray(back.any(axis=0))
+    column = np.arange(who.size)
+    right = np.maximum(back.argmax(axis=0), 1)
+    least = lowest[right, column]
+    if who.any() and not (alike and least[who].min() >= _CERTAIN):
+        raise ParameterError(
+            f"between two doses a patient has {float(total[right, column][who].max()):g} cells "
+            f"again, of at least {float(least[who].min()):g} that were left; the fast engine needs "
+            f"{_CERTAIN:g} left, and killed states that are killed alike; simulate courses "
+            "(car_relapse.course_cohort), or shorten the pause"
+        )
+    with np.errstate(divide="ignore"):
+        low, high = np.log(total[right - 1, column]), np.log(total[right, column])
+    part = np.divide(np.log(limit) - low, high - low, out=np.ones_like(low), where=high > low)
+    width = day[right, column] - day[right - 1, column]
+    return who, day[right - 1, column] + np.clip(part, 0.0, 1.0) * width
 
 
 def _relapse(
@@ -144,6 +187,19 @@ def _relapse(
     outcome[~reached] = Outcome.NO_REMISSION
     when[nothing] = np.inf
     when[~reached] = 0.0
+    if not one_peak(block.curve):
+        after = (np.arange(len(late))[:, None] >= first) & reached
+        again, day_again = _returns(
+            rule.node.reshape(-1, patients),
+            late,
+            course.cleared.reshape(-1, patients),
+            after,
+            detection.relapse_cells,
+            len(met) == 1,
+        )
+        # They are as they were at infusion, but for one in 1/u.
+        outcome[again] = Outcome.ANTIGEN_POSITIVE
+        when[again] = day_again[again]
     return outcome, when
 
 

@@ -17,8 +17,9 @@ with :math:`\rho = \ln(\text{fold})/T_{max}` and :math:`R_0 = C_{max}/\text{fold
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeGuard, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -33,12 +34,15 @@ from car_relapse.errors import (
 from car_relapse.parameters import default
 
 __all__ = [
+    "CornerCurves",
     "CurveSampler",
     "Curves",
+    "EffectSampler",
     "Exposure",
     "SpreadReading",
     "SteinExposure",
     "SteinPopulation",
+    "one_peak",
     "stein_population",
     "stein_typical",
 ]
@@ -48,6 +52,7 @@ SpreadReading = Literal["variance", "standard deviation"]
 _FIELDS = ("fold", "peak_day", "peak_level", "contraction_rate", "memory_fraction", "memory_rate")
 
 
+@runtime_checkable
 class Exposure(Protocol):
     """What a model of therapy needs to know of a CAR-T curve."""
 
@@ -66,7 +71,7 @@ class Exposure(Protocol):
 
 
 class Curves(Protocol):
-    """What a cohort needs to know of the curves of many patients, one element each.
+    """What a cohort needs to know of the one-peak curves of many patients, one element each.
 
     A curve may rise as it likes up to one peak; from there it falls for good.
     """
@@ -95,11 +100,55 @@ class Curves(Protocol):
         ...
 
 
+class CornerCurves(Protocol):
+    """What a cohort needs to know of curves of any shape, one for each of many patients."""
+
+    def level(self, day: ArrayLike) -> NDArray[np.float64]:
+        """Return the levels on `day`, whose last axis is the patient."""
+        ...
+
+    def last_day_above(self, level: ArrayLike) -> NDArray[np.float64]:
+        """Return the last day at or above `level`, per patient, or 0 when there is none."""
+        ...
+
+    @property
+    def corners(self) -> NDArray[np.float64]:
+        """Days on which the curves are not smooth, ascending, shape (corners, patients)."""
+        ...
+
+
+def one_peak(curves: Curves | CornerCurves) -> TypeGuard[Curves]:
+    """Return whether curves say where their one peak is, which is the fastest to follow."""
+    return hasattr(curves, "peak_day")
+
+
+@runtime_checkable
 class CurveSampler(Protocol):
     """Who can draw the curves of many patients."""
 
-    def sample(self, n: int, rng: np.random.Generator) -> Curves:
+    def sample(self, n: int, rng: np.random.Generator) -> Curves | CornerCurves:
         """Draw the curves of `n` patients."""
+        ...
+
+
+@runtime_checkable
+class EffectSampler(CurveSampler, Protocol):
+    """A sampler whose curves follow from named effects, so that these may be correlated."""
+
+    @property
+    def effects(self) -> dict[str, float]:
+        """Standard deviation of each effect on the log scale, by name."""
+        ...
+
+    def possible(self, effects: Mapping[str, NDArray[np.float64]]) -> NDArray[np.bool_]:
+        """Return for each patient whether there is such a curve; others are drawn again."""
+        ...
+
+    def curves(self, effects: Mapping[str, NDArray[np.float64]]) -> Curves | CornerCurves:
+        """Return the curves of patients with these effects, each of shape (patients,).
+
+        An effect is the natural log of a patient's parameter over the median.
+        """
         ...
 
 
@@ -137,6 +186,13 @@ class SteinExposure:
                 f"memory_fraction is {self.memory_fraction!r}; it is a part of the peak and "
                 f"must be < 1; {remedy}"
             )
+
+    def one(self, index: int) -> SteinExposure:
+        """Return the curve of one of many patients, counted from 0."""
+        patients = max(np.size(getattr(self, f)) for f in _FIELDS)
+        number = require_count("index", index, "count patients from 0", maximum=patients - 1)
+        values = {f: np.broadcast_to(getattr(self, f), (patients,)) for f in _FIELDS}
+        return SteinExposure(**{f: float(value[number]) for f, value in values.items()})
 
     @property
     def expansion_rate(self) -> NDArray[np.float64]:
@@ -318,6 +374,22 @@ class SteinPopulation:
             draws[bad] = centre + sd * fresh
         values = np.exp(draws)
         return SteinExposure(**{f: values[:, i] for i, f in enumerate(_FIELDS)})
+
+    @property
+    def effects(self) -> dict[str, float]:
+        """Standard deviation of each field of the curve on the log scale, by its name."""
+        return dict(zip(_FIELDS, self.log_sd, strict=True))
+
+    def possible(self, effects: Mapping[str, NDArray[np.float64]]) -> NDArray[np.bool_]:
+        """Return for each patient whether a Stein curve has these effects."""
+        fold = np.log(self.typical.fold) + effects["fold"] > 0
+        return np.asarray(
+            fold & (np.log(self.typical.memory_fraction) + effects["memory_fraction"] < 0)
+        )
+
+    def curves(self, effects: Mapping[str, NDArray[np.float64]]) -> SteinExposure:
+        """Return the curves of patients with these effects, each of shape (patients,)."""
+        return SteinExposure(**{f: getattr(self.typical, f) * np.exp(effects[f]) for f in _FIELDS})
 
 
 def stein_typical() -> SteinExposure:

@@ -19,12 +19,13 @@ nodes are each patient's own: panels follow the rise and the fall of the curve, 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from car_relapse.exposure import Curves
+from car_relapse.corner_panels import corner_panels
+from car_relapse.exposure import CornerCurves, Curves, one_peak
 from car_relapse.killing import Killing, LinearKilling
 from car_relapse.quadrature import Panels, panels
 
@@ -137,7 +138,7 @@ def _even(measure: Floats, day: Floats, corner: int, counts: tuple[int, int]) ->
 def line_panels(
     rates: Rates,
     killing: Killing | LinearKilling,
-    curve: Curves,
+    curve: Curves | CornerCurves,
     engagement: tuple[float, ...] = (1.0,),
 ) -> Floats:
     r"""Return the edges of panels that resolve the history of a line, per patient.
@@ -146,7 +147,8 @@ def line_panels(
     of a measure that adds up the changes of the log of the time since the peak, of the log of
     killing, where it matters beside net growth, and of :math:`\ln(2 + \rho - \rho_{min})` and
     :math:`\ln(2 + \rho_{max} - \rho)`. Only their places depend on the outline of the curve,
-    which is therefore looked at on few days.
+    which is therefore looked at on few days. Curves that are not known to have one peak get the
+    panels of `car_relapse.corner_panels`.
 
     Parameters
     ----------
@@ -154,7 +156,7 @@ def line_panels(
         Growth rates.
     killing : Killing or LinearKilling
         Response of killing to the transgene level.
-    curve : Curves
+    curve : Curves or CornerCurves
         With array fields of shape (patients,).
     engagement : tuple of float, optional
         Fractions of the killing rate to resolve, each > 0: one for each kind of cell.
@@ -165,6 +167,8 @@ def line_panels(
         Increasing days.
     """
     net = np.asarray(rates.birth_rate) - rates.death_rate
+    if not one_peak(curve):
+        return corner_panels(net, killing, cast(CornerCurves, curve), engagement)
     day = _outline(net, killing, curve, min(engagement))
     kill = killing.rate(curve.level(day))
     width = np.diff(day, axis=0)
@@ -192,7 +196,7 @@ def line_history(
     rates: Rates,
     loss: float | Floats,
     killing: Killing | LinearKilling,
-    curve: Curves,
+    curve: Curves | CornerCurves,
     *,
     engagement: float = 1.0,
     rule: Panels | None = None,
@@ -208,7 +212,7 @@ def line_history(
         Probability per division that one daughter is in another state, in [0, 1).
     killing : Killing or LinearKilling
         Response of killing to the transgene level.
-    curve : Curves
+    curve : Curves or CornerCurves
         With array fields of shape (patients,).
     engagement : float, optional
         Fraction of the killing rate that this line meets, > 0.
@@ -249,10 +253,17 @@ def line_history(
     np.log(log_s, out=log_s)
     log_s += top + np.log(birth)
     # Where a panel is steep the sum has no digits left near its end; but there S lies between
-    # what untreated growth would make it and what growth under the killing of that day would.
+    # what untreated growth would make it and what growth under the strongest killing to come
+    # would, which after a peak is that of the day.
     np.maximum(log_s, rho - np.log1p(-d / birth), out=log_s)
-    net = 1.0 - (d + kill) / birth
-    late = rule.node > curve.peak_day
+    if one_peak(curve):
+        net = 1.0 - (d + kill) / birth
+        late = np.asarray(rule.node > curve.peak_day)
+    else:
+        flat = kill.reshape(-1, kill.shape[-1])
+        to_come = np.maximum.accumulate(flat[::-1])[::-1].reshape(kill.shape)
+        net = 1.0 - (d + to_come) / birth
+        late = np.ones(kill.shape, dtype=bool)
     late &= net > 0.0
     bound = rho - np.log(np.maximum(net, _TINY, out=net), out=net)
     np.minimum(log_s, bound, out=log_s, where=late)

@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,12 +29,22 @@ from car_relapse.errors import (
     require_instance,
     require_non_negative,
 )
-from car_relapse.exposure import CurveSampler, stein_population
+from car_relapse.exposure import (
+    CornerCurves,
+    Curves,
+    CurveSampler,
+    EffectSampler,
+    Exposure,
+    SteinExposure,
+    SteinPopulation,
+    stein_population,
+)
 from car_relapse.killing import Killing, LinearKilling, default_killing
 from car_relapse.outcomes import Detection, default_detection
 from car_relapse.parameters import default
 from car_relapse.patient import Leukaemia, typical_leukaemia, typical_patient
 from car_relapse.presentation import Block
+from car_relapse.spread import Spread, correlation_root
 
 __all__ = ["Population", "Spread", "Subgroup", "default_population", "or_gate_engagement"]
 
@@ -48,35 +59,6 @@ _erf: Callable[[Floats], NDArray[np.object_]] = np.frompyfunc(math.erf, 1, 1)
 def _pick(subgroup: NDArray[np.int8], values: list[float]) -> float | Floats:
     """Return each patient's value, or the one that all share."""
     return values[0] if len(set(values)) == 1 else np.asarray(values)[subgroup]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Spread:
-    """How patients differ beside burden and exposure: lognormal, possibly correlated."""
-
-    birth_rate: float = 0.0
-    """Standard deviation of the natural log of the division rate, dimensionless, >= 0."""
-    death_rate: float = 0.0
-    """The same of the natural death rate. Patients whose leukaemia would not grow untreated
-    are drawn again, which truncates the law there."""
-    loss: float = 0.0
-    """The same of the loss probability of each antigen."""
-    common_mode: float = 0.0
-    """The same of the probability of a lineage switch."""
-    shared_defect: float = 0.0
-    """The same of the probability of a defect that hides every target."""
-    killing: float = 0.0
-    """The same of the killing rate at every level."""
-    correlation: tuple[tuple[str, str, float], ...] = ()
-    """Correlations of the effects on the log scale, as (one, other, correlation in [-1, 1]);
-    those left out are 0. Effects are "burden", "loss 1" to "loss k", and the other fields by
-    name."""
-
-    def __post_init__(self) -> None:
-        for name in ("birth_rate", "death_rate", "loss", "common_mode", "shared_defect", "killing"):
-            require_non_negative(
-                name, getattr(self, name), "0 means no difference between patients", scalar=True
-            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +85,35 @@ class Subgroup:
             "killing_factor", self.killing_factor, "1 leaves it as it is", scalar=True
         ):
             raise ParameterError("killing_factor is 0; it must be > 0; give a small factor")
+
+
+def _sampler_of(exposures: CurveSampler | Exposure) -> CurveSampler:
+    """Return a sampler as it is, and an exposure as the same curve for every patient."""
+    if isinstance(exposures, CurveSampler):
+        return exposures
+    if isinstance(exposures, SteinExposure):
+        return SteinPopulation(typical=exposures, log_sd=(0.0,) * 6)
+    if isinstance(exposures, Exposure):
+        # Loaded only where it is used: a cold start must be quick.
+        from car_relapse.curve_samplers import ScaledPopulation
+
+        return ScaledPopulation(exposure=exposures)
+    raise ParameterError(
+        f"exposures is {exposures!r}; the fast engine of cohorts takes one product: a sampler of "
+        "curves, or one exposure for all patients, with the gate as `engagement`; give one, or "
+        "simulate courses of several products (car_relapse.course_cohort)"
+    )
+
+
+def _checked_curves(curves: Curves | CornerCurves) -> Curves | CornerCurves:
+    peaks = ("peak_day", "slowest_decline", "fastest_decline")
+    shape = all(hasattr(curves, part) for part in peaks) or hasattr(curves, "corners")
+    if not shape or not all(hasattr(curves, part) for part in ("level", "last_day_above")):
+        raise ParameterError(
+            f"exposures drew {curves!r}; curves must have level, last_day_above, and either "
+            f"corners or {', '.join(peaks)}; draw a car_relapse.curve_samplers.CurveList"
+        )
+    return curves
 
 
 def or_gate_engagement(antigens: int) -> tuple[float, ...]:
@@ -138,8 +149,9 @@ class Population:
     ``leukaemia.burden_log10_sd``."""
     losses: Losses
     """Median antigen losses per division; 1 to 6 targeted antigens."""
-    exposures: CurveSampler
-    """Who draws the CAR-T curves."""
+    exposures: CurveSampler | Exposure
+    """Who draws the curves of CAR-T or drug; or one exposure, the same for every patient. See
+    `car_relapse.curve_samplers` for curves that differ."""
     killing: Killing | LinearKilling
     """Response of killing to the transgene level, its rate the median."""
     detection: Detection
@@ -151,7 +163,7 @@ class Population:
     """Fraction of the killing rate that each antigen state meets, for each of the 2^k bit masks
     of lost antigens; losing an antigen must not raise it, the first must be 1 and the last 0.
     None when one antigen is enough (an OR gate): 1 until all are lost."""
-    spread: Spread = Spread()
+    spread: Spread = field(default_factory=Spread)
     """Differences between patients beside burden and exposure."""
     subgroups: tuple[Subgroup, ...] = ()
     """Patients with other medians; who is in none has those of the population."""
@@ -181,7 +193,7 @@ class Population:
                 f"the weights of the subgroups add up to {sum(self.shares[1:]):g}; they are shares "
                 "of all patients, so at most 1; lower them"
             )
-        _ = self._root
+        _ = self._root  # looks at the exposures as well
 
     def _check_burden(self) -> None:
         if self.burden_log10_range is None:
@@ -252,42 +264,29 @@ class Population:
         return sds
 
     @cached_property
-    def _root(self) -> tuple[dict[str, float], Floats | None]:
-        """Return the effects that differ, and a root of their correlation matrix."""
-        sds = self._sds
-        active = {name: sd for name, sd in sds.items() if sd > 0}
-        names = list(active)
-        matrix = np.eye(len(names))
-        for one, other, value in self.spread.correlation:
-            for name in (one, other):
-                if name not in sds:
-                    raise ParameterError(
-                        f"correlation names {name!r}; the effects are {', '.join(sds)}; choose two"
-                    )
-                if name not in active:
-                    raise ParameterError(
-                        f"correlation names {name!r}, which does not differ between patients; "
-                        "only what differs can be correlated; give it a spread"
-                    )
-            if (
-                one == other
-                or not -1 <= float(require_finite("correlation", value, "", scalar=True)) <= 1
-            ):
-                raise ParameterError(
-                    f"correlation of {one!r} and {other!r} is {value!r}; two different effects "
-                    "have a correlation in [-1, 1]; correct it"
-                )
-            i, j = names.index(one), names.index(other)
-            matrix[i, j] = matrix[j, i] = value
-        if not self.spread.correlation:
-            return active, None
-        values, vectors = np.linalg.eigh(matrix)
-        if values[0] < -1e-9:
+    def _sampler(self) -> CurveSampler:
+        return _sampler_of(self.exposures)
+
+    @cached_property
+    def _curve_sds(self) -> dict[str, float]:
+        """Standard deviation of each named effect of the curves, if a correlation names one."""
+        sampler = self._sampler
+        if not isinstance(sampler, EffectSampler):
+            return {}
+        named = {name for one, other, _ in self.spread.correlation for name in (one, other)}
+        effects = sampler.effects
+        if twice := set(effects) & set(self._sds):
             raise ParameterError(
-                f"correlation is {self.spread.correlation!r}; no three effects can be correlated "
-                "like that (the matrix has a negative eigenvalue); give those left out too"
+                f"exposures has effects called {', '.join(sorted(twice))}, as the population has; "
+                "a correlation could not tell them apart; rename those of the sampler"
             )
-        return active, np.asarray(vectors * np.sqrt(np.maximum(values, 0.0)))
+        return effects if named & set(effects) else {}
+
+    @cached_property
+    def _root(self) -> tuple[dict[str, float], Floats | None]:
+        """Return the effects that differ and are drawn together, and a root of their matrix."""
+        known = [*self._sds, *getattr(self._sampler, "effects", {})]
+        return correlation_root(self._sds | self._curve_sds, self.spread.correlation, known)
 
     def _effects(self, n: int, rng: np.random.Generator) -> dict[str, Floats]:
         active, root = self._root
@@ -299,7 +298,7 @@ class Population:
     def _rates(
         self, subgroup: NDArray[np.int8], n: int, rng: np.random.Generator
     ) -> tuple[Floats, Floats, dict[str, Floats]]:
-        """Draw effects, again where the leukaemia would not grow; return b, d and effects."""
+        """Draw effects, again where they make no patient; return b, d and effects."""
         groups = [self.leukaemia, *(g.leukaemia or self.leukaemia for g in self.subgroups)]
         median_b = _pick(subgroup, [float(g.birth_rate) for g in groups])
         median_d = _pick(subgroup, [float(g.death_rate) for g in groups])
@@ -307,12 +306,17 @@ class Population:
         while True:
             b = median_b * np.exp(effects.get("birth_rate", np.zeros(n)))
             d = median_d * np.exp(effects.get("death_rate", np.zeros(n)))
-            shrinking = d >= b
+            refused = d >= b
+            if self._curve_sds:
+                refused |= ~cast(EffectSampler, self._sampler).possible(self._of_curves(effects, n))
             # The median leukaemia grows, so at least every other draw does: this ends.
-            if not shrinking.any():
+            if not refused.any():
                 return b, d, effects
             fresh = self._effects(n, rng)
-            effects = {k: np.where(shrinking, fresh[k], v) for k, v in effects.items()}
+            effects = {k: np.where(refused, fresh[k], v) for k, v in effects.items()}
+
+    def _of_curves(self, effects: dict[str, Floats], n: int) -> dict[str, Floats]:
+        return {name: effects.get(name, np.zeros(n)) for name in self._curve_sds}
 
     def _burden(self, subgroup: NDArray[np.int8], effect: Floats | float) -> Floats:
         groups = [self.leukaemia, *(g.leukaemia or self.leukaemia for g in self.subgroups)]
@@ -348,12 +352,14 @@ class Population:
             When a patient is drawn for whom the laws of the engine do not hold.
         """
         require_instance("rng", rng, np.random.Generator, "give numpy.random.default_rng(seed)")
-        curve = self.exposures.sample(n, rng)
+        curve = None if self._curve_sds else self._sampler.sample(n, rng)
         subgroup = np.zeros(n, dtype=np.int8)
         if self.subgroups:
             ends = np.cumsum(self.shares)[:-1]
             subgroup += np.searchsorted(ends, rng.random(n), side="right").astype(np.int8)
         b, d, effects = self._rates(subgroup, n, rng)
+        if curve is None:
+            curve = cast(EffectSampler, self._sampler).curves(self._of_curves(effects, n))
         burden = self._burden(subgroup, effects.get("burden", np.zeros(n)))
         if burden.min() * (1.0 - d / b).min() < 10 and (burden * (1.0 - d / b)).min() < 10:
             raise ParameterError(
@@ -380,7 +386,7 @@ class Population:
             common_mode=loss("common_mode", lambda x: x.common_mode),
             shared_defect=loss("shared_defect", lambda x: x.shared_defect),
             killing=self.killing if np.all(np.equal(factor, 1.0)) else self.killing.scaled(factor),
-            curve=curve,
+            curve=_checked_curves(curve),
             engagement=self.engagement or or_gate_engagement(self.losses.antigens),
         )
         _check_total(float(block.total_loss.max()))

@@ -19,7 +19,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from car_relapse.exposure import Curves
+from car_relapse.exposure import CornerCurves, Curves
 from car_relapse.killing import Killing, LinearKilling
 from car_relapse.quadrature import panels
 
@@ -53,8 +53,8 @@ class Block:
     """Probability per division of a defect that hides every target, dimensionless."""
     killing: Killing | LinearKilling
     """Response of killing to the transgene level, with array fields or shared."""
-    curve: Curves
-    """Transgene curves, with array fields."""
+    curve: Curves | CornerCurves
+    """Curves of CAR-T or drug, with array fields."""
     engagement: tuple[float, ...]
     """Fraction of the killing rate that each antigen state meets, one for each of the 2^k
     states; 0 for the state that has lost every target."""

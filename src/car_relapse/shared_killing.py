@@ -25,6 +25,7 @@ from car_relapse.presentation import Block
 from car_relapse.quadrature import Panels, panels
 
 __all__ = [
+    "MOST_LINES",
     "Course",
     "Met",
     "SharedKilling",
@@ -39,8 +40,8 @@ Floats = NDArray[np.float64]
 # Beyond any number of cells that matters, and below what a float can hold.
 _LARGEST_LOG = 600.0
 _NEARLY_ONE = 1.0 - 1e-15
-# So many lines at once are beyond any limit of detection, and numpy can still draw them.
-_MOST_LINES = 1e17
+MOST_LINES = 1e17
+"""Lines drawn at once: beyond any limit of detection, and numpy can still draw so many."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +125,7 @@ def panel_founders(mean: Floats, weighted: Floats, rng: np.random.Generator) -> 
     rng : numpy.random.Generator
         Source of randomness.
     """
-    mass = rng.standard_gamma(rng.poisson(np.minimum(mean, _MOST_LINES)))
+    mass = rng.standard_gamma(rng.poisson(np.minimum(mean, MOST_LINES)))
     # The mean weight of a founder of that panel; where there is no rate there is no founder.
     mass *= np.divide(weighted, mean, out=np.zeros_like(mean), where=mean > 0.0)
     return np.asarray(mass.sum(axis=0))
@@ -132,7 +133,7 @@ def panel_founders(mean: Floats, weighted: Floats, rng: np.random.Generator) -> 
 
 def node_founders(mean: Floats, weight: Floats, rng: np.random.Generator) -> Floats:
     """Draw founders node by node; return the sum of their weights, shape (patients,)."""
-    mass = rng.standard_gamma(rng.poisson(np.minimum(mean, _MOST_LINES)))
+    mass = rng.standard_gamma(rng.poisson(np.minimum(mean, MOST_LINES)))
     mass *= weight
     return np.asarray(mass.reshape(-1, mass.shape[-1]).sum(axis=0))
 
@@ -260,7 +261,8 @@ class SharedKilling:
                     mass = mass + node_founders(mean, self.fade, rng) / s
                 free[state] = mass
                 continue
-            mass = rng.standard_gamma(rng.poisson(start * escape)) * limit
+            lines = rng.poisson(np.minimum(start * escape, MOST_LINES))
+            mass = rng.standard_gamma(lines) * limit
             own_polynomial = [start]
             if parents:
                 flow = _inflow(polynomial, parents)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from car_relapse.presentation import Block
 from car_relapse.quadrature import Panels
-from car_relapse.shared_killing import Course, Met, panel_founders, sum_of
+from car_relapse.shared_killing import MOST_LINES, Course, Met, panel_founders, sum_of
 
 __all__ = ["unequal_cell_values", "unequal_course"]
 
@@ -114,7 +114,7 @@ def unequal_course(
         therapy = met[block.engagement[state]]
         start = np.zeros_like(block.burden) if own is None else own
         log_r = therapy.history.log_r
-        lines = rng.poisson(start * np.exp(-log_r))
+        lines = rng.poisson(np.minimum(start * np.exp(-log_r), MOST_LINES))
         mass = rng.standard_gamma(lines) * np.exp(np.minimum(log_r, _LARGEST_LOG))
         share: Floats = start
         if parents:

@@ -263,7 +263,7 @@ def population_of_patients(c: Context) -> dict[str, Any]:
         "leukaemia": c.make("Leukaemia"),
         "burden_log10_sd": float(c.pick(0.0, 0.7, 2.0)),
         "losses": losses,
-        "exposures": c.make("SteinPopulation"),
+        "exposures": c.make(c.pick("SteinPopulation", "SteinPopulation", "ScaledPopulation")),
         "killing": c.make("Killing"),
         "detection": c.make("Detection"),
     }

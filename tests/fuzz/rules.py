@@ -76,6 +76,9 @@ def find(name: str) -> Draw | None:
     return None
 
 
+# First, because rates have other rules.
+_rules(between(1e-3, 1.0, 0.0), r"(Engager|Kimmel)Population\.(?!exposure)\w+", r"\w+_log_sd")
+
 # Several arguments that hang together are drawn at once: "name()" stands for all of them.
 _rules(builders.leukaemia, r"Leukaemia\(\)")
 _rules(builders.detection, r"Detection\(\)")
@@ -295,7 +298,8 @@ _rules(builders.population_of_patients, r"Population\(\)")
 _rules(builders.subgroup, r"Subgroup\(\)")
 _rules(one_of((), (("birth_rate", "loss", 0.5),)), r"Spread\.correlation")
 _rules(between(1e-3, 2.0, 0.0), r"Spread\.\w+")
-_rules(one_of(None), r"cohort\.simulate\.client")
+_rules(one_of(0), r"\w+\.one\.index")
+_rules(one_of(None), r"cohort\.simulate\.(client|workers|checkpoint)")
 
 _rules(lambda c: None, r"\w+Gate\.(antigens|arms)", r"therapy\.\w+\.arms")
 _rules(one_of(0), r"\w+Gate\.antigen")
@@ -313,7 +317,8 @@ _rules(whole(0, 2), r"exposure_kimmel\.\w+\.(exposure\.)?index")
 _rules(day, r"delay", r"end")
 _rules(level, r"factor")
 _rules(lambda c: None, r"repeated_exposure\.factors")
-_rules(one_of("exposure"), r"require_exposure\.name")
+_rules(one_of("exposure"), r"require_(exposure|spread)\.name")
+_rules(between(1e-3, 9.0, 0.0), r"require_spread\.value")
 _rules(lambda c: c.make("SteinExposure"), r"require_exposure\.value")
 _rules(schedule(level), r"infusion_steps\.steps")
 _rules(positive_day, r"injection_series\.every")
@@ -381,8 +386,14 @@ LEFT_OUT = re.compile(
             r"(lines|line_rates|schedule|exponents|batch_panels|celltypes\.CellTypes|hypergeometric"
             r"|dense|intervals|course_laws|type_leaps|growth_sampling\.grow_types"
             r"|leaps\.refuse_overflow|crossing|quadrature"
-            r"|engine|history|presentation|shared_killing|unequal_killing"
+            r"|corner_panels|engine|history|presentation|shared_killing|unequal_killing"
             r"|feedback_types\.\w+\.(advance|killing))(\.|$)",
+            # Steps of Population.sample, which the fuzz calls.
+            r"spread\.correlation_root|exposure\.one_peak|curve_samplers\.(draw_curves|one_exposure)"
+            r"|curve_samplers\.(ScaledCurves|CurveList)|kimmel_population\.KimmelCurves"
+            r"|\w+\.\w+Population\.(possible|curves)$",
+            # Seconds for one patient; sample_courses is called with the most extreme ones.
+            r"course_cohort\.",
             # Asked by cell_types for every type of cell, with what Patient and the functions of
             # gates have checked.
             r"antigens\.Plasticity\.|gates\.\w+Gate\.(reads|fraction)$|course\.Courses\.",

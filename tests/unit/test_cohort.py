@@ -28,6 +28,7 @@ from car_relapse.killing import Killing, default_killing
 from car_relapse.outcomes import Outcome, default_detection
 from car_relapse.parameters import default
 from car_relapse.patient import Patient, typical_leukaemia
+from car_relapse.progress import Progress
 from car_relapse.survival import relapse_probabilities
 from car_relapse.therapy import Therapy
 
@@ -82,20 +83,50 @@ def test_parts_of_a_stream_are_the_cohort_in_order(cohort):
     assert first == 300
 
 
-def test_a_client_is_handed_on(monkeypatch):
+def test_a_run_that_is_spread_shown_or_kept_is_handed_on(monkeypatch):
     asked = []
 
-    def simulate_on(client, population, n, *, seed, chunk):
-        asked.append((client, population, n, seed, chunk))
+    def simulate_on(client, population, n, **options):
+        asked.append((client, population, n, options))
         return "cohort"
 
     module = types.ModuleType("car_relapse.scaleout")
     module.simulate_on, module.TASK = simulate_on, 12_800
+    module.simulate_in_processes = lambda population, n, **options: simulate_on(
+        "processes", population, n, **options
+    )
     monkeypatch.setitem(sys.modules, "car_relapse.scaleout", module)
     assert simulate(POPULATION, 5, seed=1, chunk=256, client="cluster") == "cohort"
-    assert simulate(POPULATION, 5, 1, "cluster") == "cohort"
+    simulate(POPULATION, 5, 1, "cluster")
+    simulate(POPULATION, 5, 1, progress=True, checkpoint="folder")
+    simulate(POPULATION, 5, 1, workers=2)
     # Unless asked otherwise, tasks are long enough for a scheduler.
-    assert asked == [("cluster", POPULATION, 5, 1, 256), ("cluster", POPULATION, 5, 1, 12_800)]
+    plain = {"seed": 1, "chunk": 12_800, "progress": False, "checkpoint": None}
+    assert asked == [
+        ("cluster", POPULATION, 5, plain | {"chunk": 256}),
+        ("cluster", POPULATION, 5, plain),
+        (None, POPULATION, 5, plain | {"progress": True, "checkpoint": "folder"}),
+        ("processes", POPULATION, 5, plain | {"workers": 2}),
+    ]
+
+
+def test_a_run_is_shown_stopped_and_resumed_with_the_same_bits(cohort, tmp_path, capsys):
+    heard: list[Progress] = []
+
+    def stop(progress):
+        heard.append(progress)
+        if len(heard) == 2:
+            raise KeyboardInterrupt
+
+    options = {"chunk": BLOCK, "checkpoint": tmp_path}
+    with pytest.raises(KeyboardInterrupt):
+        simulate(POPULATION, 300, 81, progress=stop, **options)
+    assert [p.done for p in heard] == [128, 256]
+    again = simulate(POPULATION, 300, 81, progress=True, workers=1, **options)
+    assert same(again, cut(cohort, 0, 300))
+    assert "256 from the checkpoint" in capsys.readouterr().err
+    with pytest.raises(ParameterError, match="another run: seed was 81 and is 82"):
+        simulate(POPULATION, 300, 82, **options)
 
 
 def test_other_seeds_and_other_blocks_are_other_patients(cohort):
@@ -194,6 +225,12 @@ def test_the_default_population_is_the_ledger():
         (lambda: simulate(POPULATION, 5, seed=-1), "seed is -1", "give a whole number"),
         (lambda: simulate(POPULATION, 5, seed="x"), "seed is 'x'", "give a whole number"),
         (lambda: simulate(POPULATION, 5, seed=1, chunk=0), "chunk is 0", "give a number"),
+        (
+            lambda: simulate(POPULATION, 5, 1, "cluster", workers=2),
+            "workers is 2 and there is a client",
+            "leave one out",
+        ),
+        (lambda: simulate("all", 5, 1, workers=2), "population is 'all'", "give a Population"),
         (lambda: iter_cohorts(POPULATION, 5, seed=1, chunk=0), "chunk is 0", "give a number"),
         (lambda: iter_cohorts(POPULATION, 0, seed=1), "n is 0", "give a number"),
         (lambda: iter_cohorts(POPULATION, 5, seed=0.5), "seed is 0.5", "give a whole number"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from car_relapse.errors import ParameterError
 from car_relapse.published._integrate import check_non_negative_fields, check_positive_fields
@@ -17,9 +17,12 @@ __all__ = [
     "KimmelParameters",
     "car_growth",
     "killing",
+    "refill_rate",
     "slope",
     "start",
 ]
+
+Floats = NDArray[np.float64]
 
 CELLS_PER_ML = 1e9
 """Tumour cells in one millilitre, the usual count."""
@@ -99,12 +102,18 @@ class KimmelCourse:
         return np.asarray(CELLS_PER_ML * np.exp(self.log_tumour))
 
 
+def refill_rate(gap: ArrayLike, rate: ArrayLike, boost: ArrayLike, shape: ArrayLike) -> Floats:
+    """Return the rate r_C(T) at which CAR-T cells refill, from ln(T/K_N), 1/day."""
+    above = np.asarray(gap, dtype=float)
+    # T and K_N over the larger of the two, so that no trial of a solver overflows.
+    total, empty = np.exp(np.minimum(above, 0.0)), np.expm1(-np.abs(above)) ** 2
+    return np.asarray(rate + boost * empty / (shape * total**2 + empty))
+
+
 def car_growth(p: KimmelParameters, log_total: float, capacity: float) -> float:
     """Return the growth rate of CAR-T cells with a carrying capacity, 1/day."""
     gap = float(log_total - np.log(p.normal_capacity))
-    # T and K_N over the larger of the two, so that no trial of a solver overflows.
-    total, empty = float(np.exp(min(gap, 0.0))), float(np.expm1(-abs(gap))) ** 2
-    rate = p.car_rate + p.car_boost * empty / (p.car_boost_shape * total**2 + empty)
+    rate = float(refill_rate(gap, p.car_rate, p.car_boost, p.car_boost_shape))
     return -rate * float(log_total - np.log(capacity))
 
 
