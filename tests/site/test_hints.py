@@ -96,7 +96,7 @@ def test_hints_ask_no_other_host_for_anything(visitor):
 
 
 def test_formulas_in_hints_are_set(page, address):
-    page.goto(f"{address}book/parameters.html", wait_until="load")
+    page.goto(f"{address}book/antigen-leaves.html", wait_until="load")
     page.evaluate(SETTLED)
     assert page.locator(".hint .math").count() > 0
     assert page.locator(".hint .math:not(:has(mjx-container))").count() == 0
