@@ -19,11 +19,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from car_relapse.errors import ParameterError, require_fraction, require_non_negative
+from car_relapse.errors import (
+    ParameterError,
+    require_count,
+    require_fraction,
+    require_non_negative,
+)
 
 __all__ = ["Losses", "Plasticity"]
 
-_MOST_ANTIGENS = 6
+MOST_ANTIGENS = 6
+_COUNTED = "count antigens from 0"
 
 
 def _require_tuple(name: str, value: Any, example: str) -> None:
@@ -51,10 +57,10 @@ class Losses:
 
     def __post_init__(self) -> None:
         _require_tuple("per_antigen", self.per_antigen, "(0.1,)")
-        if not 1 <= len(self.per_antigen) <= _MOST_ANTIGENS:
+        if not 1 <= len(self.per_antigen) <= MOST_ANTIGENS:
             raise ParameterError(
                 f"per_antigen has {len(self.per_antigen)} entries; a product targets 1 to "
-                f"{_MOST_ANTIGENS} antigens; give one loss probability for each"
+                f"{MOST_ANTIGENS} antigens; give one loss probability for each"
             )
         remedy = "give a probability per division"
         if require_fraction("per_antigen", self.per_antigen, remedy).ndim != 1:
@@ -157,12 +163,43 @@ class Plasticity:
                 )
 
     def of(self, name: str, antigen: int) -> float:
-        """Return the value of field `name` for one antigen, 0 when none was given."""
+        """Return the value of field `name` for one antigen, 0 when none was given.
+
+        Parameters
+        ----------
+        name : str
+            ``switch_off``, ``switch_on``, ``stripping`` or ``fitness_cost``.
+        antigen : int
+            Counted from 0.
+
+        Raises
+        ------
+        ParameterError
+            When there is no such field, or `antigen` is not from 0 to 5.
+        """
+        known = self.__dataclass_fields__
+        if not isinstance(name, str) or name not in known:
+            raise ParameterError(
+                f"name is {name!r}; it must be a field of Plasticity; give one of "
+                f"{', '.join(known)}"
+            )
+        which = require_count("antigen", antigen, _COUNTED, maximum=MOST_ANTIGENS - 1)
         values: tuple[float, ...] = getattr(self, name)
-        return float(values[antigen]) if antigen < len(values) else 0.0
+        return float(values[which]) if which < len(values) else 0.0
 
     def reversible(self, antigen: int) -> bool:
-        """Return whether cells can be without this antigen and not have lost it."""
+        """Return whether cells can be without this antigen and not have lost it.
+
+        Parameters
+        ----------
+        antigen : int
+            Counted from 0.
+
+        Raises
+        ------
+        ParameterError
+            When `antigen` is not from 0 to 5.
+        """
         return self.of("switch_off", antigen) > 0 or self.of("stripping", antigen) > 0
 
     def check_antigens(self, antigens: int) -> None:
@@ -171,8 +208,11 @@ class Plasticity:
         Raises
         ------
         ParameterError
-            Naming the field.
+            Naming the field; and when `antigens` is not from 1 to 6.
         """
+        require_count(
+            "antigens", antigens, "say how many are targeted", minimum=1, maximum=MOST_ANTIGENS
+        )
         for field in fields(self):
             count = len(getattr(self, field.name))
             if count not in (0, antigens):

@@ -106,6 +106,12 @@ def _bounds(batch: Batch, reach: _Array, slowest: _Array) -> tuple[_Array, _Arra
     # Growth regained s days later is at least slowest (x - 1 + e^-x)/fade with x = fade s, and
     # x^2/(2+x) <= x - 1 + e^-x.
     fade = np.where(np.isfinite(fade), fade, 1.0)
+    if not fade.all():
+        raise ParameterError(
+            "killing saturates so far above half its rate that nobody can tell when it falls; "
+            "levels must be of a size that a body can have; raise half_level, lower the levels, "
+            "or use survival.relapse_probabilities for each patient"
+        )
     need = _SETTLED * fade / slowest
     return turn, turn + 0.5 * (need + np.sqrt(need**2 + 8.0 * need)) / fade
 

@@ -26,6 +26,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from car_relapse.errors import (
     ParameterError,
+    require_broadcast,
     require_count,
     require_finite,
     require_instance,
@@ -66,6 +67,7 @@ def extinction_probability(birth_rate: ArrayLike, death_rate: ArrayLike) -> NDAr
     """
     b = require_non_negative("birth_rate", birth_rate, _RATE_REMEDY)
     d = require_non_negative("death_rate", death_rate, _RATE_REMEDY)
+    require_broadcast(_RATE_REMEDY, birth_rate=b, death_rate=d)
     b, d = np.broadcast_arrays(b, d)
     ratio = np.divide(d, b, out=np.where(d > 0, 1.0, 0.0), where=b > d)
     return np.asarray(ratio)

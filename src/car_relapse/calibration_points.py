@@ -19,7 +19,7 @@ from car_relapse.errors import (
     require_non_negative,
     require_positive,
 )
-from car_relapse.exposure import SteinExposure, SteinPopulation
+from car_relapse.exposure import MOST_PATIENTS, SteinExposure, SteinPopulation
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -76,8 +76,9 @@ class Patients:
 
     def block(self, first: int, last: int) -> Patients:
         """Return the patients `first` to `last` - 1."""
-        first = require_count("first", first, "count the patients from 0")
-        last = require_count("last", last, "count the patients from 0")
+        remedy = "count the patients from 0"
+        first = require_count("first", first, remedy, maximum=MOST_PATIENTS)
+        last = require_count("last", last, remedy, maximum=MOST_PATIENTS)
         names = [f.name for f in fields(SteinExposure)]
         cut = {name: np.asarray(getattr(self.curve, name))[first:last] for name in names}
         return Patients(

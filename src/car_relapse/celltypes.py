@@ -31,7 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from car_relapse.antigens import Losses, Plasticity
-from car_relapse.errors import ParameterError, require_instance
+from car_relapse.errors import ParameterError, require_instance, require_non_negative
 from car_relapse.patient import Patient
 from car_relapse.switching import low_fraction
 
@@ -101,9 +101,23 @@ class CellTypes:
         -------
         ndarray, shape (..., P)
             In [0, 1]; 0 where there are no cells.
+
+        Raises
+        ------
+        ParameterError
+            When `cells` is negative or not finite, or has not one number for each type.
         """
-        total = cells.sum(axis=-1, keepdims=True)
-        share = np.divide(cells, total, out=np.zeros_like(cells), where=total > 0)
+        counts = require_non_negative("cells", cells, "give a number of cells of each type")
+        if counts.ndim == 0 or counts.shape[-1] != self.size:
+            raise ParameterError(
+                f"cells has shape {counts.shape} and there are {self.size} types; its last axis "
+                "must have one number for each; give (..., types)"
+            )
+        # Parts of the largest number add up without overflow.
+        largest = counts.max(axis=-1, keepdims=True)
+        parts = np.divide(counts, largest, out=np.zeros_like(counts), where=largest > 0)
+        total = parts.sum(axis=-1, keepdims=True)
+        share = np.divide(parts, total, out=np.zeros_like(parts), where=total > 0)
         return np.asarray(share @ self.expansion.T)
 
 

@@ -157,6 +157,26 @@ def clone_tails(law: CloneLaw, largest: int) -> NDArray[np.float64]:
     return _powers(log_beta, weight * seen, n + 1)
 
 
+def clone_tail(law: CloneLaw, number: int) -> float:
+    """Return the probability that more than `number` of one clone are counted.
+
+    One element of `clone_tails`, without those before it.
+
+    Raises
+    ------
+    ParameterError
+        When `number` is not a whole number in range.
+
+    Examples
+    --------
+    >>> round(clone_tail(CloneLaw(), 3), 6)
+    0.25
+    """
+    n = _check_largest(number)
+    log_beta, seen, _, _, weight = _nodes(law)
+    return float(np.exp(n * log_beta) @ (weight * seen))
+
+
 def _powers(
     log_base: NDArray[np.float64], factor: NDArray[np.float64], count: int
 ) -> NDArray[np.float64]:

@@ -40,6 +40,8 @@ BLOCK = 128
 """Patients per random stream; results never depend on anything smaller or larger."""
 
 _CHUNK = 32 * BLOCK
+# A cohort that is kept in memory has at most this many patients.
+_MOST_KEPT = 10**8
 _KEPT = 2**21
 
 
@@ -89,10 +91,17 @@ def simulate_range(population: Population, start: int, stop: int, *, seed: int) 
     Raises
     ------
     ParameterError
-        When the range is empty or negative, or the seed is not a whole number >= 0.
+        When the range is empty, negative or above 1e8 patients, or the seed is not a whole
+        number >= 0.
     """
     first = require_count("start", start, "give a patient number")
     last = require_count("stop", stop, "give a patient number above start", minimum=first + 1)
+    if last - first > _MOST_KEPT:
+        raise ParameterError(
+            f"stop is {last if last < 10**18 else 'above 1e18'}; it must be at most {_MOST_KEPT} "
+            "above start, or the patients do not fit into memory; take fewer at a time, as "
+            "iter_cohorts does with a smaller chunk"
+        )
     root = require_count("seed", seed, "give a whole number >= 0")
     # Once a large array has been given back, the allocator of glibc keeps the pages of those of
     # a block, instead of asking the system for them again: a fifth of the time. None is touched.
@@ -162,7 +171,7 @@ def simulate(
     population : Population
         Who the patients are.
     n : int
-        Number of patients, >= 1.
+        Number of patients, from 1 to 1e8.
     seed : int
         Seed; the same seed gives the same patients, bit for bit.
     client : distributed.Client, optional
@@ -194,6 +203,9 @@ def simulate(
     >>> simulate(default_population(), 10, seed=1).size
     10
     """
+    require_count(
+        "n", n, "give a number of patients; iter_cohorts takes more", minimum=1, maximum=_MOST_KEPT
+    )
     if client is not None and workers is not None:
         raise ParameterError(
             f"workers is {workers!r} and there is a client; a run is spread over processes of this "

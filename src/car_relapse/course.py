@@ -112,11 +112,25 @@ class Courses:
         return np.asarray(self.cells.sum(axis=-1))
 
     def course(self, index: int) -> Course:
-        """Return one of the courses, up to the last day on which it was followed."""
-        last = int(self.days_followed[index])
+        """Return one of the courses, up to the last day on which it was followed.
+
+        Parameters
+        ----------
+        index : int
+            Which of the n courses, counted from 0.
+
+        Raises
+        ------
+        ParameterError
+            When there is no such course.
+        """
+        which = require_count(
+            "index", index, "count courses from 0", maximum=len(self.days_followed) - 1
+        )
+        last = int(self.days_followed[which])
         return Course(
             day=self.day[:last],
-            cells=self.cells[index, :last],
+            cells=self.cells[which, :last],
             relapse_class=self.relapse_class,
         )
 

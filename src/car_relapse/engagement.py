@@ -19,6 +19,7 @@ import scipy  # its parts load when they are first used
 from numpy.typing import ArrayLike, NDArray
 
 from car_relapse.errors import (
+    ParameterError,
     require_count,
     require_fraction,
     require_instance,
@@ -40,6 +41,9 @@ __all__ = [
     "surviving_fraction",
 ]
 
+_MOST_BINS = 10_000
+# Above this the exponential is near the largest number.
+_LARGEST_LOG = 700.0
 # Beyond 38 standard deviations the normal density underflows.
 _REACH = 38.0
 _WIDEST_STEP = 0.05
@@ -269,6 +273,10 @@ class DensityBins:
     """Fraction of the cells in each bin, adding up to 1, shape (bins,)."""
 
 
+def _check_bins(count: int) -> int:
+    return require_count("count", count, "give a number of bins", minimum=1, maximum=_MOST_BINS)
+
+
 def equal_probability_bins(density: DensityDistribution, count: int) -> DensityBins:
     """Return bins of equal weight, each at the median of its own cells.
 
@@ -277,12 +285,12 @@ def equal_probability_bins(density: DensityDistribution, count: int) -> DensityB
     density : DensityDistribution
         Spread of density between cells.
     count : int
-        Number of bins, >= 1.
+        Number of bins, from 1 to 10 000.
 
     Raises
     ------
     ParameterError
-        When `count` is not a whole number >= 1.
+        When `count` is not a whole number from 1 to 10 000.
 
     Examples
     --------
@@ -291,7 +299,7 @@ def equal_probability_bins(density: DensityDistribution, count: int) -> DensityB
     array([ 4612., 10000., 21683.])
     """
     require_instance("density", density, DensityDistribution, "give a DensityDistribution")
-    bins = require_count("count", count, "give a number of bins", minimum=1)
+    bins = _check_bins(count)
     centre = (np.arange(bins) + 0.5) / bins
     return DensityBins(density=density.quantile(centre), weight=np.full(bins, 1.0 / bins))
 
@@ -307,12 +315,12 @@ def gauss_hermite_bins(density: DensityDistribution, count: int) -> DensityBins:
     density : DensityDistribution
         Spread of density between cells.
     count : int
-        Number of bins, >= 1.
+        Number of bins, from 1 to 10 000.
 
     Raises
     ------
     ParameterError
-        When `count` is not a whole number >= 1.
+        When `count` is not a whole number from 1 to 10 000.
 
     Examples
     --------
@@ -321,8 +329,14 @@ def gauss_hermite_bins(density: DensityDistribution, count: int) -> DensityBins:
     array([0.1667, 0.6667, 0.1667])
     """
     require_instance("density", density, DensityDistribution, "give a DensityDistribution")
-    bins = require_count("count", count, "give a number of bins", minimum=1)
+    bins = _check_bins(count)
     node, weight = scipy.special.roots_hermitenorm(bins)
+    reach = density.log_sd * float(node[-1]) + abs(float(np.log(density.median)))
+    if reach > _LARGEST_LOG:
+        raise ParameterError(
+            f"log_sd is {density.log_sd:g}; with {bins} bins the outer ones lie at densities that "
+            "are no numbers any more; lower log_sd or count"
+        )
     return DensityBins(
         density=np.asarray(density.median * np.exp(density.log_sd * node)),
         weight=np.asarray(weight / weight.sum()),

@@ -47,6 +47,9 @@ __all__ = [
     "TrimerLaw",
 ]
 
+# A number of e-foldings after which nothing is left, and which is still a number.
+_LATEST = 1e300
+
 
 @dataclass(frozen=True, kw_only=True)
 class EngagerKinetics:
@@ -213,6 +216,10 @@ class EngagerExposure:
             When a day is negative or not finite.
         """
         t = require_non_negative("day", day, "count days from the start of therapy")
+        uptake = float(self.kinetics.absorption_rate or 0.0)
+        # From some day on all is gone, and the product of day and rate must stay a number.
+        quickest = max(1.0, uptake, *np.ravel(self.kinetics.unit_response[1]))
+        t = np.minimum(t, _LATEST / quickest)
         total = np.zeros(t.shape)
         for amplitude, rate in zip(*self.kinetics.unit_response, strict=True):
             for infusion in self.infusions:
@@ -222,7 +229,6 @@ class EngagerExposure:
                 rise = -np.expm1(-rate * (since - after))
                 total += infusion.rate * amplitude / rate * rise * np.exp(-rate * after)
             for dose in self.injections:
-                uptake = float(self.kinetics.absorption_rate or 0.0)
                 since = np.maximum(t - dose.day, 0.0)
                 # (e^-rt - e^-at)/(a - r) with its limit at a = r, and without overflow.
                 mixed = (

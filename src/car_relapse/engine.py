@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 
 from car_relapse.errors import ParameterError
 from car_relapse.exposure import one_peak
-from car_relapse.history import LineHistory, line_history
+from car_relapse.history import LineHistory, check_resolved, line_history
 from car_relapse.outcomes import Cohort, Detection, Outcome
 from car_relapse.presentation import Block, expected_lines, sample_presentation
 from car_relapse.quadrature import Panels
@@ -246,7 +246,8 @@ def sample_fates(
     Raises
     ------
     ParameterError
-        When a burden is too large for numpy to draw numbers of lines.
+        When a burden is too large for numpy to draw numbers of lines, or a patient's growth
+        and curve are too far apart to be followed.
     """
     if not block.burden.max() <= _LARGEST_BURDEN:
         raise ParameterError(
@@ -254,6 +255,8 @@ def sample_fates(
             "cannot be drawn; lower the burden or its spread"
         )
     rule, met = histories(block)
+    for therapy in met.values():
+        check_resolved(therapy.history, block, block.total_loss)
     growth = np.exp(np.minimum(block.net_rate * rule.node, _LARGEST_LOG))
     fade = 1.0 / growth
     if len(met) == 1:

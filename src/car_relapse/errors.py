@@ -7,6 +7,7 @@ are checked element by element; ``scalar=True`` refuses them where one number is
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -245,6 +246,13 @@ numpy.random.default_rng(seed)
     if not isinstance(value, kind):
         raise ParameterError(f"{name} is {_shown(value)}; it must be a {kind.__name__}; {remedy}")
     return value
+
+
+def is_list(value: object) -> bool:
+    """Return whether `value` has entries in an order: an array of no dimension has none."""
+    if isinstance(value, np.ndarray):
+        return value.ndim > 0
+    return isinstance(value, Sequence) and not isinstance(value, str | bytes)
 
 
 def require_broadcast(remedy: str, **values: ArrayLike) -> tuple[int, ...]:

@@ -49,6 +49,9 @@ __all__ = [
 
 SpreadReading = Literal["variance", "standard deviation"]
 
+MOST_PATIENTS = 10**7
+"""Patients whose parameters are drawn at once, at most; their arrays fill some gigabytes."""
+
 _FIELDS = ("fold", "peak_day", "peak_level", "contraction_rate", "memory_fraction", "memory_rate")
 
 
@@ -306,7 +309,13 @@ class SteinExposure:
         share = np.asarray(self.memory_fraction, dtype=float)
         fast = np.asarray(self.contraction_rate, dtype=float)
         slow = np.asarray(self.memory_rate, dtype=float)
-        drop = np.log(np.asarray(self.peak_level, dtype=float) / target)
+        peak = np.asarray(self.peak_level, dtype=float)
+        # The quotient passes all numbers before its log does.
+        with np.errstate(over="ignore"):
+            quotient = peak / target
+        drop = np.log(quotient)
+        if np.isinf(drop).any():
+            drop = np.where(np.isinf(drop), np.log(peak) - np.log(target), drop)
         reached = drop >= 0
         # Either phase alone gives a lower bound for the day after the peak.
         after = np.maximum(
@@ -354,7 +363,7 @@ class SteinPopulation:
         Parameters
         ----------
         n : int
-            Number of patients, >= 1.
+            Number of patients, from 1 to ten million.
         rng : numpy.random.Generator
             Source of randomness.
 
@@ -364,7 +373,13 @@ class SteinPopulation:
             With array fields of shape (n,).
         """
         require_instance("rng", rng, np.random.Generator, "give numpy.random.default_rng(seed)")
-        count = require_count("n", n, "give a number of patients", minimum=1)
+        count = require_count(
+            "n",
+            n,
+            "give a number of patients, or draw them in parts",
+            minimum=1,
+            maximum=MOST_PATIENTS,
+        )
         centre = np.log([float(np.asarray(getattr(self.typical, f))) for f in _FIELDS])
         sd = np.asarray(self.log_sd)
         draws = centre + sd * rng.standard_normal((count, len(_FIELDS)))

@@ -34,6 +34,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from car_relapse.errors import (
     ParameterError,
+    is_list,
     require_count,
     require_instance,
     require_non_negative,
@@ -65,9 +66,10 @@ __all__ = [
 
 Floats = NDArray[np.float64]
 
-_MOST_STEPS = 50_000
+_MOST_STEPS = 10_000
 # A transient may ask for more, for a while; this many are refused at once.
-_HOPELESS = 100 * _MOST_STEPS
+_HOPELESS = 500 * _MOST_STEPS
+_TRANSIENT = 1_000
 # Where the tumour is gone, CAR-T alone are followed in steps of a day at most.
 _QUIET = 1.0
 
@@ -135,7 +137,8 @@ class _Model:
         fastest = np.max(np.maximum(self.removal(killing, now.tumour), self.clean) * living)
         short = self.events / fastest if fastest > 0 else _QUIET
         ahead = (last - now.day) / short
-        if ahead > _HOPELESS or now.steps >= _MOST_STEPS:
+        most = _HOPELESS if now.steps < _TRANSIENT else _MOST_STEPS
+        if ahead > most or now.steps >= 2 * _MOST_STEPS:
             raise ParameterError(
                 f"days runs to {last:g}; from day {now.day:g}, after {now.steps} steps, "
                 f"{ahead:.2g} steps would follow; {_MOST_STEPS} are the most; shorten the "
@@ -162,6 +165,20 @@ class _Model:
         now.tumour = after
         now.day += width
         now.steps += 1
+
+
+def _checked_doses(doses: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    if not is_list(doses) or not all(is_list(dose) and len(dose) == 2 for dose in doses):
+        raise ParameterError(
+            f"doses is {doses!r}; it must be a list of pairs (day, cells); give [] for none"
+        )
+    return sorted(
+        (
+            float(require_non_negative("a dose's day", day, "count days", scalar=True)),
+            float(require_non_negative("a dose", cells, "give a number of cells", scalar=True)),
+        )
+        for day, cells in doses
+    )
 
 
 def sample_feedback(
@@ -206,7 +223,7 @@ def sample_feedback(
     Raises
     ------
     ParameterError
-        When an argument breaks its rule, a population passes 1e18 cells, or more than 50 000
+        When an argument breaks its rule, a population passes 1e18 cells, or more than 10 000
         steps are needed.
 
     Examples
@@ -244,13 +261,7 @@ def sample_feedback(
         )
     if share > 1:
         raise ParameterError(f"events is {share:g}; steps must be short, so it must be <= 1")
-    given = sorted(
-        (
-            float(require_non_negative("a dose's day", day, "count days", scalar=True)),
-            float(require_non_negative("a dose", cells, "give a number of cells", scalar=True)),
-        )
-        for day, cells in doses
-    )
+    given = _checked_doses(doses)
     model = _Model(types, car, above, share)
     now = _State(0.0, np.repeat(first[:, None], count, axis=1), car.start(count))
     cells = np.zeros((count, t.size, types.birth.size))

@@ -47,6 +47,7 @@ from car_relapse.errors import (
     require_non_negative,
     require_positive,
 )
+from car_relapse.exposure import MOST_PATIENTS
 from car_relapse.ode_cohort import solve_batch
 from car_relapse.parameters import default
 from car_relapse.resistance import expected_full_loss
@@ -66,6 +67,8 @@ Floats = NDArray[np.float64]
 Number = float | Floats
 
 # What varies between the patients of the comparison, and the standard deviation of its log.
+# A year takes some hundred steps; who needs more than this is stiff, and would take for ever.
+_MOST_STEPS = 5_000
 _SPREAD = 0.2
 _VARIED = (
     *("expansion_rate", "effector_loss", "memory_formation"),
@@ -299,8 +302,8 @@ def solve_feedback(
     Raises
     ------
     ParameterError
-        When an argument is out of range, or parameters and start hold different numbers of
-        patients.
+        When an argument is out of range, parameters and start hold different numbers of
+        patients, or a patient needs more than 5000 steps.
 
     Examples
     --------
@@ -326,6 +329,7 @@ def solve_feedback(
         np.broadcast_to(rates, (rates.shape[0], n)),
         rtol=rtol,
         atol=atol,
+        steps=_MOST_STEPS,
     )
     return FeedbackCohort(day=grid, log_cells=log_cells)
 
@@ -339,7 +343,7 @@ def r3_model(n: int, rng: np.random.Generator) -> tuple[FeedbackParameters, Feed
     Parameters
     ----------
     n : int
-        Number of patients, >= 1.
+        Number of patients, from 1 to ten million.
     rng : numpy.random.Generator
         Source of randomness.
 
@@ -349,7 +353,7 @@ def r3_model(n: int, rng: np.random.Generator) -> tuple[FeedbackParameters, Feed
     >>> parameters.growth_rate.shape, days.size
     ((3,), 53)
     """
-    count = require_count("n", n, "give a number of patients", minimum=1)
+    count = require_count("n", n, "draw more in several parts", minimum=1, maximum=MOST_PATIENTS)
     require_instance("rng", rng, np.random.Generator, "give numpy.random.default_rng(seed)")
     typical = typical_feedback()
     draws = np.exp(_SPREAD * rng.standard_normal((len(_VARIED), count)))

@@ -16,8 +16,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from car_relapse.antigens import MOST_ANTIGENS
 from car_relapse.errors import (
     ParameterError,
+    is_list,
     require_broadcast,
     require_count,
     require_fraction,
@@ -37,12 +39,6 @@ __all__ = [
     "cocktail",
     "or_gate",
 ]
-
-
-def _is_list(given: object) -> bool:
-    return isinstance(given, Sequence | np.ndarray) and not (
-        isinstance(given, np.ndarray) and not given.ndim
-    )
 
 
 def _engaged(values: Sequence[ArrayLike]) -> list[NDArray[np.float64]]:
@@ -65,8 +61,12 @@ def and_gate(*engagement: ArrayLike) -> NDArray[np.float64]:
     >>> and_gate(0.5, 0.5).item()
     0.25
     """
+    return _all(_engaged(engagement))
+
+
+def _all(arms: list[NDArray[np.float64]]) -> NDArray[np.float64]:
     product = np.asarray(1.0)
-    for h in _engaged(engagement):
+    for h in arms:
         product = np.asarray(product * h)
     return product
 
@@ -103,11 +103,15 @@ def or_gate(*engagement: ArrayLike, synergy: float = 1.0) -> NDArray[np.float64]
             f"synergy is {synergy!r}; a second antigen must not weaken the first, so it must be "
             ">= 1; 1 means none"
         )
+    return _any(_engaged(engagement), float(extra))
+
+
+def _any(arms: list[NDArray[np.float64]], synergy: float) -> NDArray[np.float64]:
     some = np.asarray(0.0)
-    for h in _engaged(engagement):
+    for h in arms:
         # Adding what is left over keeps the digits of small engagements.
         some = np.asarray(some + h * (1.0 - some))
-    return np.asarray(some + (extra - 1.0) * and_gate(*engagement))
+    return np.asarray(some + (synergy - 1.0) * _all(arms))
 
 
 def and_not_gate(target: ArrayLike, veto: ArrayLike) -> NDArray[np.float64]:
@@ -150,7 +154,7 @@ def cocktail(
     >>> cocktail([1.0, 0.5], [0.5, 1.0]).item()
     1.0
     """
-    if not all(_is_list(given) for given in (killing_rate, engagement)):
+    if not all(is_list(given) for given in (killing_rate, engagement)):
         raise ParameterError(
             f"killing_rate is {killing_rate!r} and engagement is {engagement!r}; both must be "
             "lists; give one entry for each product"
@@ -193,11 +197,14 @@ class Gate(Protocol):
 
 
 def _reads(given: tuple[int, ...] | None, antigens: int) -> tuple[int, ...]:
+    count = require_count(
+        "antigens", antigens, "say how many antigens there are", minimum=1, maximum=MOST_ANTIGENS
+    )
     if given is None:
-        return tuple(range(antigens))
-    if max(given) >= antigens:
+        return tuple(range(count))
+    if max(given) >= count:
         raise ParameterError(
-            f"antigens is {given!r} and there are {antigens} targeted antigens, counted from 0; "
+            f"antigens is {given!r} and there are {count} targeted antigens, counted from 0; "
             "a gate reads only these; change the gate or the losses"
         )
     return given
@@ -215,18 +222,33 @@ def _check_antigens(given: tuple[int, ...] | None) -> None:
         require_count("antigens", antigen, "count antigens from 0")
 
 
-def _arms(
-    engagement: Sequence[ArrayLike], antigens: tuple[int, ...], arms: tuple[float, ...] | None
-) -> list[ArrayLike]:
-    if arms is not None and len(arms) != len(antigens):
+def _read(
+    gate: Gate, engagement: Sequence[ArrayLike], veto: ArrayLike
+) -> tuple[list[NDArray[np.float64]], NDArray[np.float64]]:
+    """Return the engagement of the antigens that a gate reads, and of the veto antigen."""
+    if not is_list(engagement):
         raise ParameterError(
-            f"arms has {len(arms)} entries and the gate reads {len(antigens)} antigens; each arm "
+            f"engagement is {engagement!r}; it must be a list; give the engagement of each "
+            "targeted antigen"
+        )
+    each = _engaged(engagement)
+    refusal = require_fraction("veto", veto, "give the engagement of the veto antigen, or 0")
+    named = {f"engagement {i + 1}": h for i, h in enumerate(each)}
+    require_broadcast("give one number or one per cell", **named, veto=refusal)
+    return [each[j] for j in gate.reads(len(each))], refusal
+
+
+def _weighted(
+    arms: list[NDArray[np.float64]], share: tuple[float, ...] | None
+) -> list[NDArray[np.float64]]:
+    if share is None:
+        return arms
+    if len(share) != len(arms):
+        raise ParameterError(
+            f"arms has {len(share)} entries and the gate reads {len(arms)} antigens; each arm "
             "binds one; give as many"
         )
-    share = (1.0,) * len(antigens) if arms is None else arms
-    return [
-        a * np.asarray(engagement[j], dtype=float) for j, a in zip(antigens, share, strict=True)
-    ]
+    return [np.asarray(a * h) for a, h in zip(share, arms, strict=True)]
 
 
 def _check_arms(arms: tuple[float, ...] | None) -> None:
@@ -272,8 +294,8 @@ class OrGate:
         self, engagement: Sequence[ArrayLike], veto: ArrayLike = 0.0
     ) -> NDArray[np.float64]:
         """Return the fraction of the maximal killing rate, in [0, synergy]."""
-        read = self.reads(len(engagement))
-        return or_gate(*_arms(engagement, read, self.arms), synergy=self.synergy)
+        read, _ = _read(self, engagement, veto)
+        return _any(_weighted(read, self.arms), self.synergy)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -303,8 +325,8 @@ class SumGate:
         self, engagement: Sequence[ArrayLike], veto: ArrayLike = 0.0
     ) -> NDArray[np.float64]:
         """Return the fraction of the maximal killing rate, from 0 to the number of arms."""
-        arms = _arms(engagement, self.reads(len(engagement)), self.arms)
-        return cocktail([1.0] * len(arms), arms)
+        read, _ = _read(self, engagement, veto)
+        return np.asarray(sum(_weighted(read, self.arms)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -331,7 +353,8 @@ class AndGate:
         self, engagement: Sequence[ArrayLike], veto: ArrayLike = 0.0
     ) -> NDArray[np.float64]:
         """Return the fraction of the maximal killing rate, in [0, 1]."""
-        return and_gate(*_arms(engagement, self.reads(len(engagement)), None))
+        read, _ = _read(self, engagement, veto)
+        return _all(read)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -358,7 +381,8 @@ class SingleGate:
         self, engagement: Sequence[ArrayLike], veto: ArrayLike = 0.0
     ) -> NDArray[np.float64]:
         """Return the fraction of the maximal killing rate, in [0, 1]."""
-        return and_gate(*_arms(engagement, self.reads(len(engagement)), None))
+        read, _ = _read(self, engagement, veto)
+        return _all(read)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -385,5 +409,5 @@ class AndNotGate:
         self, engagement: Sequence[ArrayLike], veto: ArrayLike = 0.0
     ) -> NDArray[np.float64]:
         """Return the fraction of the maximal killing rate, in [0, 1]."""
-        (read,) = self.reads(len(engagement))
-        return and_not_gate(engagement[read], veto)
+        (target,), refusal = _read(self, engagement, veto)
+        return np.asarray(target * (1.0 - refusal))

@@ -22,6 +22,7 @@ from car_relapse.antigens import Losses
 from car_relapse.branching import survival_probability
 from car_relapse.errors import (
     ParameterError,
+    is_list,
     require_count,
     require_instance,
     require_non_negative,
@@ -38,6 +39,8 @@ Counts = NDArray[np.int64]
 
 # Divisions or deaths of one line per step of growth.
 _EVENTS = 0.5
+# Events of one cell in a step that a caller asks for; growth by e^100 is beyond all numbers of use.
+_MOST_EVENTS = 100.0
 # Cells of the targeted population at which growth begins: earlier losses are as rare as this
 # times the loss probability.
 _FIRST_CELLS = 1e-2
@@ -328,9 +331,9 @@ def sample_two_types(
     t = float(require_positive("days", days, "give a duration in days", scalar=True))
     count = require_count("n", n, "give a number of populations", minimum=1)
     require_instance("rng", rng, np.random.Generator, _RNG_REMEDY)
-    first = [require_count("start", cells, "give two numbers of cells") for cells in start]
-    if len(first) != 2:
+    if not is_list(start) or len(start) != 2:
         raise ParameterError(f"start is {start!r}; it must be two numbers of cells; give both")
+    first = [require_count("start", cells, "give two numbers of cells") for cells in start]
     birth = np.array([rates.birth_rate * (1.0 - rates.loss), rates.escaped_birth_rate])
     death = np.array([rates.death_rate, rates.escaped_death_rate], dtype=float)
     needed = np.ceil(t * max(birth.max(), death.max()) / _EVENTS)
@@ -344,6 +347,11 @@ def sample_two_types(
         if steps is None
         else require_count("steps", steps, "give a number", minimum=1, maximum=_MOST_STEPS)
     )
+    if needed * _EVENTS > _MOST_EVENTS * pieces:
+        raise ParameterError(
+            f"steps is {pieces}; with these rates a cell has {needed * _EVENTS / pieces:.3g} "
+            f"events in each, more than {_MOST_EVENTS:g}; give more steps, or leave them out"
+        )
     # Every step is the same, but for the day on which it starts.
     founding = np.array([[0.0, rates.birth_rate * rates.loss], [0.0, 0.0]])
     laws = _constant_laws(np.array([0.0, t / pieces]), birth, death, founding)

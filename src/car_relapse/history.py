@@ -25,11 +25,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from car_relapse.corner_panels import corner_panels
+from car_relapse.errors import ParameterError
 from car_relapse.exposure import CornerCurves, Curves, one_peak
 from car_relapse.killing import Killing, LinearKilling
 from car_relapse.quadrature import Panels, panels
 
-__all__ = ["LineHistory", "Rates", "line_history", "line_panels"]
+__all__ = ["LineHistory", "Rates", "check_resolved", "line_history", "line_panels"]
 
 Floats = NDArray[np.float64]
 
@@ -41,6 +42,8 @@ _LOOK_RISE = np.arange(6)[:, None] / 6
 _LOOK_FALL = np.arange(12)[:, None] / 12
 _LOOK_BACK = (np.arange(11)[:, None] / 10) ** 2
 _PANELS_RISE, _PANELS_AFTER = 2, 8
+# The largest error of a log that the nodes may leave before they are taken to miss the line.
+_MISSED = 0.05
 # Stands for 0 where a log is to be taken.
 _TINY = 1e-300
 
@@ -106,7 +109,19 @@ def _outline(
     top = killing.rate(curve.level(peak))
     fade = curve.slowest_decline * killing.elasticity(np.minimum(net, top))
     need = _SETTLED * fade / net
+    idle = fade == 0.0
+    if idle.any():
+        fade, need = np.where(idle, 1.0, fade), np.where(idle, 0.0, need)
     end = 0.5 * (need + np.sqrt(need * (need + 8.0))) / fade
+    # Saturated killing that stays below net growth does not fade soon; growth wins even so.
+    if idle.any():
+        room = net - top
+        if (idle & (room <= 0.0)).any():
+            raise ParameterError(
+                "killing at saturation is just as fast as net growth, to all digits, so the days "
+                "on which lines get through cannot be told; change maximal_rate or birth_rate"
+            )
+        end = np.where(idle, _SETTLED / np.where(idle, room, 1.0), end)
     rise = _LOOK_RISE * peak
     scale = 1.0 / curve.fastest_decline
     fall = peak + scale * np.expm1(_LOOK_FALL * np.log1p((turn - peak) / scale))
@@ -270,3 +285,24 @@ def line_history(
     doomed = np.expm1(np.subtract(rho, log_s, out=weight), out=weight)
     np.negative(doomed, out=doomed)
     return LineHistory(rule=rule, kill=kill, rho=rho, log_s=log_s, log_r=log_r, doomed=doomed)
+
+
+def check_resolved(history: LineHistory, rates: Rates, loss: float | Floats) -> None:
+    r"""Raise when the nodes of a history miss what a line does.
+
+    A line outlives therapy no more often than it would untreated, so :math:`S(0)` is at least
+    :math:`1/(1 - d/b)`; where growth is quick beside the days of the curve, panels that cannot
+    follow it leave less.
+
+    Raises
+    ------
+    ParameterError
+        When a patient's S at infusion is below that bound by more than a twentieth.
+    """
+    ratio = rates.death_rate / (rates.birth_rate * (1.0 - loss))
+    if (history.log_r < -np.log1p(-ratio) - _MISSED).any():
+        raise ParameterError(
+            "growth rates and CAR-T curve are too far apart in a patient: what a line does within "
+            "a day cannot be resolved over the days of the curve; check birth_rate, death_rate "
+            "and peak_day against the ranges of the ledger"
+        )

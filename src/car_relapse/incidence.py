@@ -30,6 +30,7 @@ from scipy.special import ndtri
 
 from car_relapse.errors import (
     ParameterError,
+    is_list,
     require_count,
     require_non_negative,
 )
@@ -269,6 +270,10 @@ def _checked_causes(
     seen = {int(c) for c in np.unique(code)} - {CENSORED}
     if causes is None:
         return code, tuple(sorted(seen))
+    if not is_list(causes):
+        raise ParameterError(
+            f"causes is {causes!r}; it must be a list of whole numbers >= 1; {remedy}"
+        )
     named = tuple(require_count("causes", c, remedy, minimum=1) for c in causes)
     if len(set(named)) < len(named):
         raise ParameterError(f"causes is {named}; each cause must stand once; remove the double")

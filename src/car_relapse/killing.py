@@ -57,7 +57,7 @@ class Killing:
         """Return the level at which killing equals `rate`; infinite when it never does."""
         wanted = require_non_negative("rate", rate, _RATE)
         room = np.asarray(self.maximal_rate - wanted)
-        numerator = np.broadcast_to(self.half_level * wanted, room.shape)
+        numerator = self.half_level * np.where(room > 0, wanted, 0.0)
         # Without room above the wanted rate no level is high enough.
         return np.asarray(
             np.divide(numerator, room, out=np.full(room.shape, np.inf), where=room > 0)

@@ -28,9 +28,9 @@ from scipy.optimize import brentq
 from scipy.stats import chi2
 
 from car_relapse.clone_law import (
-    LARGEST_COUNT,
     CloneLaw,
     clone_probabilities,
+    clone_tail,
     clone_tails,
 )
 from car_relapse.errors import (
@@ -50,7 +50,10 @@ __all__ = [
     "mutant_tail",
 ]
 
-_LARGEST_COUNT = LARGEST_COUNT
+# The recursion is quadratic, and a quantile goes through it up to the end.
+_LARGEST_QUANTILE = 65_536
+# The largest cell numbers that a body can hold do not divide as often.
+_MOST_EVENTS = 1e18
 _RESCALE = 1e200
 # Below this a tail is summed from positive terms.
 _SMALL_TAIL = 1e-6
@@ -67,11 +70,17 @@ def check_fixed(fixed: str) -> None:
 
 
 def _check_events(events: float) -> float:
-    return float(
+    m = float(
         require_non_negative(
             "events", events, "give an expected number of loss events", scalar=True
         )
     )
+    if m > _MOST_EVENTS:
+        raise ParameterError(
+            f"events is {m:g}; it must be at most {_MOST_EVENTS:g}, more than the divisions of any "
+            "leukaemia; give an expected number of loss events"
+        )
+    return m
 
 
 def mutant_probabilities(
@@ -107,7 +116,7 @@ def mutant_probabilities(
     Raises
     ------
     ParameterError
-        On negative `events`, an unknown `fixed`, or a `largest` out of range.
+        When `events` is negative or above 1e18, `fixed` unknown, or `largest` out of range.
 
     Examples
     --------
@@ -116,7 +125,11 @@ def mutant_probabilities(
     """
     m = _check_events(events)
     check_fixed(fixed)
-    q = clone_probabilities(law, largest)
+    return _of_clones(m, clone_probabilities(law, largest), fixed)
+
+
+def _of_clones(m: float, q: NDArray[np.float64], fixed: str) -> NDArray[np.float64]:
+    """Return the law of a sum of clones that have the probabilities `q`."""
     p = np.zeros_like(q)
     if fixed == "size":
         # The recursion is linear: it starts from 1, and the true p_0, which underflows from
@@ -187,7 +200,7 @@ def mutant_quantile(
     Raises
     ------
     ParameterError
-        When `probability` is not in [0, 1), or the quantile passes 200 000: the tail falls
+        When `probability` is not in [0, 1), or the quantile passes 65 536: the tail falls
         only as 1/n, so extreme quantiles are astronomically large.
 
     Examples
@@ -203,14 +216,21 @@ def mutant_quantile(
             "probability is 1; every number of mutants is possible, so no number is the largest; "
             "give a probability below 1"
         )
+    m = _check_events(events)
+    check_fixed(fixed)
     largest = 0
-    while largest < _LARGEST_COUNT:
-        largest = min(max(64, 4 * largest), _LARGEST_COUNT)
-        cumulative = np.cumsum(mutant_probabilities(events, law, largest, fixed=fixed))
-        if cumulative[-1] >= level:
-            return int(np.searchsorted(cumulative, level))
+    while largest < _LARGEST_QUANTILE:
+        largest = min(max(64, 4 * largest), _LARGEST_QUANTILE)
+        q = clone_probabilities(law, largest)
+        # One clone alone passes this number so often; then there is no need to add them up.
+        passing = m * clone_tail(law, largest)
+        alone = -np.expm1(-passing) if fixed == "size" else passing / (1.0 + passing)
+        if 1.0 - level >= alone:
+            cumulative = np.cumsum(_of_clones(m, q, fixed))
+            if cumulative[-1] >= level:
+                return int(np.searchsorted(cumulative, level))
     raise ParameterError(
-        f"probability is {level:g}; the quantile passes {_LARGEST_COUNT} mutants; ask for a "
+        f"probability is {level!r}; the quantile passes {_LARGEST_QUANTILE} mutants; ask for a "
         "lower one or use growth.sample_mutants"
     )
 
@@ -268,7 +288,7 @@ def estimate_events(counts: ArrayLike, law: CloneLaw) -> float:
         )
 
     def score(log_m: float) -> float:
-        p = mutant_probabilities(float(np.exp(log_m)), law, int(n.max()))
+        p = _of_clones(float(np.exp(log_m)), q, "size")
         if not p[n].all():  # probabilities underflow only where m is far too large
             return -float(n.size)
         slope = np.array([np.dot(q[: k + 1], p[k::-1]) - p[k] for k in n])
@@ -323,8 +343,10 @@ def estimate_interval(
         return 0.0, drop / (n.size * float(clone_tails(law, 0)[0]))
     best = estimate_events(n, law)
 
+    q = clone_probabilities(law, int(n.max()))
+
     def log_likelihood(log_m: float) -> float:
-        p = mutant_probabilities(float(np.exp(log_m)), law, int(n.max()))[n]
+        p = _of_clones(float(np.exp(log_m)), q, "size")[n]
         # Probabilities underflow only far from the maximum.
         return float(np.log(p).sum()) if p.all() else -1e300
 

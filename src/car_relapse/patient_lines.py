@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from car_relapse.celltypes import CellTypes, density_groups
-from car_relapse.errors import ParameterError
+from car_relapse.errors import ParameterError, require_count, require_fraction, require_instance
 from car_relapse.exponents import LinesAtInfusion, chunks
 from car_relapse.line_rates import LineRates
 from car_relapse.lines import settled, solve_lines
@@ -18,6 +18,8 @@ from car_relapse.schedule import Schedule, killing_schedule
 __all__ = ["line_fates", "path_fates", "patient_lines"]
 
 _Array = NDArray[np.float64]
+# Four antigens, each shown, off or lost, and the lineage switch.
+_MOST_TYPES = 3**4 + 1
 
 
 def _flux(types: CellTypes, kill: _Array, group: slice) -> _Array | None:
@@ -47,6 +49,17 @@ def _line_rates(types: CellTypes, width: _Array, kill: _Array, group: slice) -> 
     )
 
 
+def _check_parts(types: CellTypes, schedule: Schedule) -> None:
+    require_instance("types", types, CellTypes, "give that of density_groups(patient)")
+    require_instance("schedule", schedule, Schedule, "give killing_schedule(products, types)")
+    if types.engagement.ndim != 3 or schedule.kill.shape[0] != types.engagement.shape[1]:
+        raise ParameterError(
+            f"types.engagement has shape {types.engagement.shape} and the schedule "
+            f"{schedule.kill.shape[0]} products; the shape must be (groups, products, types); "
+            "take types from density_groups(patient), and the schedule of the same patient"
+        )
+
+
 def line_fates(types: CellTypes, schedule: Schedule) -> NDArray[np.float64]:
     """Return the fates of a cell of each type that is alive at infusion.
 
@@ -61,7 +74,13 @@ def line_fates(types: CellTypes, schedule: Schedule) -> NDArray[np.float64]:
     -------
     ndarray, shape (C, n, groups)
         Probability of survivors of each class that occurs, and none of a lower one.
+
+    Raises
+    ------
+    ParameterError
+        When `types` or `schedule` is something else, or the equations cannot be solved.
     """
+    _check_parts(types, schedule)
     # Backward time: the last panel first, and within it the last node.
     kill = schedule.kill[:, ::-1, ::-1]
     width = np.diff(schedule.edges)[::-1]
@@ -100,14 +119,38 @@ def path_fates(
     ndarray, shape (C, n, paths)
         Classes below `ends`, and as the last one the end of the path. A line is on the path
         when its survivors of that class came by these losses and no others.
+
+    Raises
+    ------
+    ParameterError
+        When an argument is something else, or the equations cannot be solved.
     """
+    _check_parts(types, schedule)
+    if types.size > _MOST_TYPES:
+        raise ParameterError(
+            f"types holds {types.size} types of cell; paths are told apart for at most "
+            f"{_MOST_TYPES}, those of four antigens that switch; use line_fates for the classes"
+        )
+    require_count("ends", ends, "give one of types.relapse_class")
+    if ends not in types.relapse_class:
+        raise ParameterError(
+            f"ends is {ends} and no type is of that class; the paths must end somewhere; give "
+            "one of types.relapse_class"
+        )
+    remedy = "give the losses of each path as in types.daughters, without its diagonal"
+    chances = require_fraction("last_losses", last_losses, remedy)
+    if chances.ndim != 3 or chances.shape[:2] != types.daughters.shape or not chances.size:
+        raise ParameterError(
+            f"last_losses has shape {chances.shape} and there are {types.size} types; it must be "
+            f"(types, types, paths); {remedy}"
+        )
     kill = schedule.kill[:, ::-1, ::-1]
     width = np.diff(schedule.edges)[::-1]
     last = schedule.kill_at_horizon[:, None, None]
     group = slice(0, 1)
     parts = []
-    for part in chunks(last_losses.shape[2], kill[0].size * types.size):
-        paths = last_losses[:, :, part]
+    for part in chunks(chances.shape[2], kill[0].size * types.size):
+        paths = chances[:, :, part]
         count = paths.shape[2]
         final = _line_rates(types, np.zeros(1), last, group)
         flow = None if final.switching is None else final.switching[:, :, 0, :, 0]

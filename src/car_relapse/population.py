@@ -30,6 +30,7 @@ from car_relapse.errors import (
     require_non_negative,
 )
 from car_relapse.exposure import (
+    MOST_PATIENTS,
     CornerCurves,
     Curves,
     CurveSampler,
@@ -44,7 +45,7 @@ from car_relapse.outcomes import Detection, default_detection
 from car_relapse.parameters import default
 from car_relapse.patient import Leukaemia, typical_leukaemia, typical_patient
 from car_relapse.presentation import Block
-from car_relapse.spread import Spread, correlation_root
+from car_relapse.spread import LARGEST_SPREAD, Spread, correlation_root
 
 __all__ = ["Population", "Spread", "Subgroup", "default_population", "or_gate_engagement"]
 
@@ -53,6 +54,7 @@ Floats = NDArray[np.float64]
 # Above this the engine's limits of order u b t are no longer small; see `car_relapse.engine`.
 _LARGEST_LOSS = 0.01
 _LARGEST_PART = 0.1
+_LARGEST_LOG10_BURDEN = 15.0
 _erf: Callable[[Floats], NDArray[np.object_]] = np.frompyfunc(math.erf, 1, 1)
 
 
@@ -77,6 +79,7 @@ class Subgroup:
     """Their killing rate over that of the population at every level, > 0."""
 
     def __post_init__(self) -> None:
+        require_instance("name", self.name, str, "say what they have in common")
         require_fraction("weight", self.weight, "give a share of all patients", scalar=True)
         for name, kind in (("leukaemia", Leukaemia), ("losses", Losses)):
             if getattr(self, name) is not None:
@@ -170,7 +173,14 @@ class Population:
 
     def __post_init__(self) -> None:
         remedy = "0 means one burden for all"
-        require_non_negative("burden_log10_sd", self.burden_log10_sd, remedy, scalar=True)
+        sd = float(
+            require_non_negative("burden_log10_sd", self.burden_log10_sd, remedy, scalar=True)
+        )
+        if sd > LARGEST_SPREAD:
+            raise ParameterError(
+                f"burden_log10_sd is {sd:g}; above {LARGEST_SPREAD:g} orders of magnitude "
+                f"burdens are no numbers of cells; {remedy}"
+            )
         require_instance("leukaemia", self.leukaemia, Leukaemia, "give a Leukaemia")
         require_instance("detection", self.detection, Detection, "give default_detection()")
         if not isinstance(self.killing, Killing | LinearKilling):
@@ -201,10 +211,11 @@ class Population:
         ends = require_finite(
             "burden_log10_range", self.burden_log10_range, "give two logs of burdens"
         )
-        if ends.shape != (2,) or ends[0] >= ends[1]:
+        if ends.shape != (2,) or not 0.0 <= ends[0] < ends[1] <= _LARGEST_LOG10_BURDEN:
             raise ParameterError(
                 f"burden_log10_range is {self.burden_log10_range!r}; it must be the lowest and the "
-                "highest log10 burden; give two increasing numbers"
+                f"highest log10 burden, from 0 to {_LARGEST_LOG10_BURDEN:g}; give two increasing "
+                "numbers"
             )
         if self.burden_log10_sd:
             raise ParameterError(
@@ -335,7 +346,7 @@ class Population:
         Parameters
         ----------
         n : int
-            Number of patients, >= 1.
+            Number of patients, from 1 to ten million.
         rng : numpy.random.Generator
             Source of randomness.
 
@@ -352,6 +363,13 @@ class Population:
             When a patient is drawn for whom the laws of the engine do not hold.
         """
         require_instance("rng", rng, np.random.Generator, "give numpy.random.default_rng(seed)")
+        require_count(
+            "n",
+            n,
+            "give a number of patients, or draw them in parts",
+            minimum=1,
+            maximum=MOST_PATIENTS,
+        )
         curve = None if self._curve_sds else self._sampler.sample(n, rng)
         subgroup = np.zeros(n, dtype=np.int8)
         if self.subgroups:

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from car_relapse.errors import ParameterError
+
 __all__ = ["Line", "Meter", "Progress"]
 
 
@@ -76,6 +78,11 @@ class Meter:
     """Counts patients and tells whoever wants to know."""
 
     def __init__(self, total: int, show: bool | Callable[[Progress], None]) -> None:
+        if not isinstance(show, bool) and not callable(show):
+            raise ParameterError(
+                f"progress is {show!r}; it must be True, False or a function of a Progress; choose "
+                "one"
+            )
         self._line = Line() if show is True else None
         self._tell = self._line or (show if callable(show) else None)
         self._total = total

@@ -44,6 +44,7 @@ _SIZE_REMEDY = "give a number of cells"
 _LOSS_REMEDY = "give a probability per division"
 _RATE_REMEDY = "give a rate per day"
 # Step of the trapezoidal rule; poles lie pi/2 from the axis, so the error is e^-49.
+_LARGEST_SIZE = 1e18
 _STEP = 0.2
 
 
@@ -110,13 +111,24 @@ def expected_full_loss(size: float, survival: float, losses: Losses) -> float:
     losses : Losses
         Loss probabilities of the k antigens and of all at once.
 
+    Raises
+    ------
+    ParameterError
+        When an argument breaks its rule, or `size` is above 1e18.
+
     Examples
     --------
     >>> round(expected_full_loss(1e11, 0.4, Losses(per_antigen=(1e-6, 1e-6))), 1)
     372.5
     """
     require_instance("losses", losses, Losses, "give a car_relapse.Losses")
-    divisions = float(divisions_per_line(_one("size", size), _one("survival", survival)))
+    cells = _one("size", size)
+    if cells > _LARGEST_SIZE:
+        raise ParameterError(
+            f"size is {cells:g} cells; no body holds above {_LARGEST_SIZE:g}; give a number of "
+            "cells"
+        )
+    divisions = float(divisions_per_line(cells, _one("survival", survival)))
     one_by_one = float(np.prod(losses.per_antigen)) * divisions**losses.antigens
     return size * (one_by_one + losses.common_mode * divisions)
 
@@ -396,7 +408,7 @@ def surviving_double_loss_lines(size: float, survival: float, losses: Losses) ->
     0.071
     """
     pair = _two(losses)
-    _log_size(size, survival)
+    _log_size(_one("size", size), _one("survival", survival))
     logs = [-float(np.log(1.0 / (survival * size) + v / survival)) for v in pair]
     one_by_one = pair[0] * pair[1] * size / survival * (sum(logs) - 2.0)
     return losses.common_mode * size + one_by_one

@@ -10,9 +10,12 @@ from numpy.typing import NDArray
 
 from car_relapse.errors import ParameterError, require_finite, require_non_negative
 
-__all__ = ["Spread", "correlation_root"]
+__all__ = ["LARGEST_SPREAD", "Spread", "correlation_root"]
 
 Floats = NDArray[np.float64]
+
+#: Largest standard deviation of a log between patients, dimensionless.
+LARGEST_SPREAD = 10.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,9 +43,13 @@ class Spread:
 
     def __post_init__(self) -> None:
         for name in ("birth_rate", "death_rate", "loss", "common_mode", "shared_defect", "killing"):
-            require_non_negative(
-                name, getattr(self, name), "0 means no difference between patients", scalar=True
-            )
+            remedy = "0 means no difference between patients"
+            sd = float(require_non_negative(name, getattr(self, name), remedy, scalar=True))
+            if sd > LARGEST_SPREAD:
+                raise ParameterError(
+                    f"{name} is {sd:g}; it is the standard deviation of a natural log, and above "
+                    f"{LARGEST_SPREAD:g} patients have nothing in common; {remedy}"
+                )
 
 
 def correlation_root(

@@ -19,6 +19,7 @@ from car_relapse.batch_panels import TICKS, Batch, panel_edges, plan
 from car_relapse.celltypes import KEPT, PARTIAL_LOSS, CellTypes, density_groups
 from car_relapse.errors import (
     ParameterError,
+    is_list,
     require_fraction,
     require_instance,
     require_non_negative,
@@ -68,7 +69,7 @@ class BatchLines:
 
 
 def _per_patient(name: str, value: ArrayLike, patients: int) -> _Array:
-    array = np.asarray(value, dtype=float)
+    array = require_non_negative(name, value, "give one number, or one for each patient")
     if array.ndim > 1 or array.size not in (1, patients):
         raise ParameterError(
             f"{name} has shape {array.shape} and there are {patients} patients; give one number, "
@@ -172,8 +173,22 @@ def relapse_lines_batch(
     disease, losses = template.leukaemia, template.losses
     given = [birth_rate, death_rate, burden, common_mode, shared_defect]
     sizes = [np.size(v) for v in given if v is not None]
-    sizes += [] if per_antigen is None else [np.asarray(per_antigen).shape[0]]
+    remedy = "give one row for each patient and one column for each antigen"
+    chances = require_fraction(
+        "per_antigen", losses.per_antigen if per_antigen is None else per_antigen, remedy
+    )
+    if chances.shape[-1:] != (losses.antigens,) or chances.ndim > 2:
+        raise ParameterError(
+            f"per_antigen has shape {chances.shape} and the template {losses.antigens} antigens; "
+            f"{remedy}"
+        )
+    sizes += [] if per_antigen is None else [chances.shape[0]]
     products = template.products
+    for name, listed in (("killing", killing), ("curves", curves)):
+        if listed is not None and not is_list(listed):
+            raise ParameterError(
+                f"{name} is {listed!r}; it must be a list; give one entry for each product"
+            )
     laws = tuple(p.killing for p in products) if killing is None else tuple(killing)
     # Any exposure with a peak serves as a curve.
     paths: tuple[Curves, ...] = (
@@ -198,12 +213,6 @@ def relapse_lines_batch(
     def number(name: str, value: ArrayLike | None, default: float) -> _Array:
         return _per_patient(name, default if value is None else value, patients)
 
-    chances = np.asarray(losses.per_antigen if per_antigen is None else per_antigen, dtype=float)
-    if chances.shape[-1:] != (losses.antigens,) or chances.ndim > 2:
-        raise ParameterError(
-            f"per_antigen has shape {chances.shape} and the template {losses.antigens} antigens; "
-            "give one row for each patient and one column for each antigen"
-        )
     batch = Batch(
         birth=number("birth_rate", birth_rate, disease.birth_rate),
         death=number("death_rate", death_rate, disease.death_rate),

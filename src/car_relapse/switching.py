@@ -48,6 +48,7 @@ def low_fraction(switch_off: ArrayLike, switch_on: ArrayLike) -> NDArray[np.floa
     """
     off = require_non_negative("switch_off", switch_off, _REMEDY)
     on = require_non_negative("switch_on", switch_on, _REMEDY)
+    require_broadcast(_REMEDY, switch_off=off, switch_on=on)
     if np.any(off + on == 0):
         raise ParameterError(
             "switch_off and switch_on are both 0; without switching any composition persists; "

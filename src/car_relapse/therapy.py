@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from car_relapse.errors import (
     ParameterError,
+    is_list,
     require_finite,
     require_instance,
     require_non_negative,
@@ -163,7 +164,7 @@ def sequential(given: Sequence[Therapy], first_days: Sequence[float]) -> tuple[T
     ParameterError
         When there are not as many days as products, or a day is negative.
     """
-    if not all(isinstance(each, Sequence | np.ndarray) for each in (given, first_days)):
+    if not all(is_list(each) for each in (given, first_days)):
         raise ParameterError(
             f"given is {given!r} and first_days is {first_days!r}; both must be lists; give "
             "products, and the day of each"

@@ -35,7 +35,9 @@ from numpy.typing import ArrayLike, NDArray
 from car_relapse.branching import constant_rate_law
 from car_relapse.errors import (
     ParameterError,
+    require_broadcast,
     require_count,
+    require_finite,
     require_fraction,
     require_non_negative,
     require_positive,
@@ -49,6 +51,7 @@ Complex = NDArray[np.complex128]
 
 _RATE_REMEDY = "give a rate per day"
 _LOSS_REMEDY = "give a probability per division"
+_ARGUMENT_REMEDY = "give a number, real or complex"
 _DAYS_REMEDY = "give a duration in days"
 # Mutant numbers are read from the generating function on a circle; beyond this many, the
 # recursion of car_relapse.luria_delbrueck is the tool.
@@ -56,6 +59,18 @@ _LARGEST_COUNT = 1000
 # Rates over the net growth of escaped cells up to which hypergeometric functions are computed.
 _WIDEST = 1e4
 _ROUNDING = 1e-9
+
+
+def _complex(name: str, value: ArrayLike) -> Complex:
+    try:
+        array = np.asarray(value)
+    except ValueError:  # lists of unequal lengths
+        array = np.asarray(None)
+    if array.dtype.kind != "c":
+        return require_finite(name, value, _ARGUMENT_REMEDY).astype(complex)
+    require_finite(name, array.real, _ARGUMENT_REMEDY)
+    require_finite(name, array.imag, _ARGUMENT_REMEDY)
+    return array.astype(complex)
 
 
 class _Exponents(NamedTuple):
@@ -210,7 +225,8 @@ class TwoTypes:
         0.610399
         """
         t = float(require_non_negative("days", days, _DAYS_REMEDY, scalar=True))
-        x, y = np.asarray(targeted, dtype=complex), np.asarray(escaped, dtype=complex)
+        x, y = _complex("targeted", targeted), _complex("escaped", escaped)
+        require_broadcast(_ARGUMENT_REMEDY, targeted=x, escaped=y)
         if not (np.all(np.abs(x) <= 1) and np.all(np.abs(y) < 1)):
             raise ParameterError(
                 f"targeted is {targeted!r} and escaped is {escaped!r}; the generating function is "

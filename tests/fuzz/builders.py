@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,14 @@ from car_relapse import (
     calibration,
     calibration_points,
     celltypes,
+    course,
     engagement,
     feedback_types,
     followup,
     gates,
     luria_delbrueck,
     quadrature,
+    schedule,
 )
 from car_relapse.exposure import stein_population
 
@@ -199,31 +201,65 @@ def summed(c: Context) -> tuple[Any, ...]:
     return tuple(c.make("SteinExposure") for _ in range(int(c.rng.integers(1, 4))))
 
 
-def patient(c: Context) -> dict[str, Any]:
-    """Draw a patient whose parts agree about the number of antigens."""
-    losses = c.make("Losses")
-    several_antigens = losses.antigens
+def plasticity(c: Context, several_antigens: int = 0) -> dict[str, Any]:
+    """Draw what the antigens do; each field for all of them, or for none."""
+    count = several_antigens or int(c.rng.integers(1, 7))
 
     def maybe_rates(draw: Draw, share: float = 0.3) -> tuple[float, ...]:
         if c.rng.random() > share:
             return ()
-        return tuple(draw(c) for _ in range(several_antigens))
+        return tuple(draw(c) for _ in range(count))
 
+    slow = between(1e-12, 1.0, 0.0)
+    return {
+        "switch_off": maybe_rates(slow, 0.6),
+        "switch_on": maybe_rates(slow, 0.6),
+        "stripping": maybe_rates(between(1e-6, 1.0, 0.0)),
+        "fitness_cost": maybe_rates(between(1e-6, 0.9, 0.0)),
+    }
+
+
+def patient(c: Context) -> dict[str, Any]:
+    """Draw a patient whose parts agree about the number of antigens."""
+    losses = c.make("Losses")
+    several_antigens = losses.antigens
     drawn: dict[str, Any] = {"leukaemia": c.make("Leukaemia"), "losses": losses}
     products = 1 if c.rng.random() < 0.8 else 2
     therapies = tuple(therapy(c, several_antigens) for _ in range(products))
     drawn["therapy"] = therapies if products > 1 else therapies[0]
     if c.rng.random() < 0.3:
-        slow = between(1e-12, 1.0, 0.0)
-        drawn["plasticity"] = antigens.Plasticity(
-            switch_off=maybe_rates(slow, 0.6),
-            switch_on=maybe_rates(slow, 0.6),
-            stripping=maybe_rates(between(1e-6, 1.0, 0.0)),
-            fitness_cost=maybe_rates(between(1e-6, 0.9, 0.0)),
-        )
+        drawn["plasticity"] = antigens.Plasticity(**plasticity(c, several_antigens))
     if c.rng.random() < 0.1:
         drawn["mixture"] = ((0, 0.75), (int(c.rng.integers(1, losses.states)), 0.25))
     return drawn
+
+
+def courses(c: Context) -> Any:
+    return course.sample_courses(
+        c.make("Patient"), [0.0, positive_day(c)], int(c.rng.integers(1, 4)),
+        np.random.default_rng(int(c.rng.integers(99))),
+    )  # fmt: skip
+
+
+def cells_of_types(c: Context) -> Any:
+    """Draw numbers of cells of a few types; few patients have as many."""
+    count = int(c.pick(2, 2, 3, 4, 8))
+    return np.array([population(c) * c.pick(0.0, 1.0) for _ in range(count)])
+
+
+def line_fates(c: Context) -> dict[str, Any]:
+    sick = c.make("Patient")
+    _, types = celltypes.density_groups(sick)
+    return {"types": types, "schedule": schedule.killing_schedule(sick.products, types)}
+
+
+def path_fates(c: Context) -> dict[str, Any]:
+    drawn = line_fates(c)
+    kind = drawn["types"].relapse_class
+    ends = int(kind.max())
+    step = (kind[:, None] < ends) & (kind == ends)
+    losses = np.where(step, drawn["types"].daughters, 0.0)
+    return drawn | {"ends": ends, "last_losses": losses[:, :, None]}
 
 
 def therapy(c: Context, several_antigens: int) -> Any:
@@ -279,7 +315,11 @@ def healthy(c: Context) -> dict[str, Any]:
 
 
 def patient_batch(c: Context) -> dict[str, Any]:
-    template = c.make("Patient")
+    # Batches do without what makes patients of one kind unlike each other.
+    template = replace(
+        c.make("Patient"), plasticity=antigens.Plasticity(), mixture=None,
+        therapy=replace(therapy(c, 1), exposure=c.make("SteinExposure"), first_day=0.0),
+    )  # fmt: skip
     n = int(c.rng.integers(1, 4))
     return {
         "template": template,

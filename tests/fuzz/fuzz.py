@@ -94,7 +94,9 @@ def draw_arguments(target_name: str, call: Callable[..., Any], c: Context) -> di
     return {
         name: draw_argument(f"{target_name}.{name}", str(p.annotation), c)
         for name, p in _parameters(call).items()
-        if p.default is inspect.Parameter.empty or c.rng.random() < 0.6
+        if p.default is inspect.Parameter.empty
+        or c.rng.random() < 0.6
+        or rules.ALWAYS_DRAWN.search(f"{target_name}.{name}")
     }
 
 
@@ -342,6 +344,10 @@ def _spoil_one(case: Case, c: Context) -> bool:
     if spoilt is None:
         return False
     value, must_refuse = spoilt
+    if value is draws.RAGGED and rules.ROWS.search(f"{case.target.name}.{name}"):
+        must_refuse = False
+    if value is draws.HUGE and rules.ANY_SIZE.search(f"{case.target.name}.{name}"):
+        must_refuse = False
     if p.kind is inspect.Parameter.VAR_POSITIONAL:
         whole = list(case.arguments.get(name, ())) or [value]
         whole[int(c.rng.integers(len(whole)))] = value

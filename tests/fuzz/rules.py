@@ -79,6 +79,12 @@ def find(name: str) -> Draw | None:
 # First, because rates have other rules.
 _rules(between(1e-3, 1.0, 0.0), r"(Engager|Kimmel)Population\.(?!exposure)\w+", r"\w+_log_sd")
 
+# One number where others of that name may be arrays.
+_rules(day, r"two_types\.TwoTypes\.(escaped_probabilities|generating_function)\.days",
+       r"growth_sampling\.sample_two_types\.days")  # fmt: skip
+_rules(lambda c: (int(c.pick(0, 1, 1000)), int(c.pick(0, 1))), r"sample_two_types\.start")
+_rules(lambda c: c.make("FeedbackStart"), r"solve_feedback\.start")
+_rules(lambda c: int(population(c)), r"growth_sampling\.sample_\w+\.size")
 # Several arguments that hang together are drawn at once: "name()" stands for all of them.
 _rules(builders.leukaemia, r"Leukaemia\(\)")
 _rules(builders.detection, r"Detection\(\)")
@@ -128,10 +134,20 @@ _rules(table("parameters"), r"read_ledger\.stream")
 for _name in ("trials", "kinetics", "landmarks", "mechanisms"):
     _rules(table(_name), rf"read_{_name}\.stream")
 
-_rules(one_of(0), r"check_antigens\.antigens", r"reversible\.antigen", r"Expected\.\w+")
-_rules(one_of("stripping", "fitness_cost"), r"Plasticity\.of\.name")
-_rules(row(fraction, 1, 3), r"\w+Gate\.fraction\.engagement")
+_rules(one_of(0), r"Expected\.\w+")
+_rules(whole(1, 6), r"check_antigens\.antigens")
+_rules(whole(0, 5), r"reversible\.antigen", r"Plasticity\.of\.antigen")
+_rules(one_of("switch_off", "switch_on", "stripping", "fitness_cost"), r"Plasticity\.of\.name")
+_rules(builders.plasticity, r"Plasticity\(\)")
+_rules(row(several(fraction), 1, 6), r"\w+Gate\.fraction\.engagement")
+_rules(whole(0, 2), r"Courses\.course\.index")
+_rules(builders.cells_of_types, r"CellTypes\.mean_expansion\.cells")
+_rules(builders.line_fates, r"line_fates\(\)")
+_rules(builders.path_fates, r"path_fates\(\)")
+_rules(lambda c: {"remedy": "mend it", "a": several(part)(c), "b": several(part)(c)},
+       r"require_broadcast\(\)")  # fmt: skip
 _rules(whole(1, 6), r"\w+Gate\.reads\.antigens")
+_rules(several(fraction), r"\w+Gate\.fraction\.veto")
 _rules(fraction, r"veto")
 _rules(whole(0, 5), r"exact_interval\.count")
 _rules(whole(6, 60), r"exact_interval\.(n|patients|total|of)")
@@ -159,6 +175,7 @@ _rules(whole(1, 60), r"cohort\.simulate\.n", r"simulate_range\.(start|stop)")
 _rules(one_of(0, 7, 2**63, 2**128), r"seed")
 _rules(whole(0, 9), r"cohort\.stream\.block", r"transition_probability\.(start|end)")
 _rules(one_of(1, 128, 10**9), r"(simulate|iter_cohorts)\.chunk")
+_rules(one_of(8, 16), r"calibration\.fit\.n", r"calibration_points\.points\.n")
 _rules(whole(1, 200), r"n", r"mutant_\w+\.(largest|number)", r"\w+_(probabilities|tails)\.largest")
 _rules(whole(1, 40), r"\w+_bins\.count")
 _rules(whole(1, 4), r"failure_probability\.lesions")
@@ -256,7 +273,6 @@ _rules(
 )
 _rules(one_of("loss", "common_mode"), r"calibration\.profile\.name")
 _rules(one_of([1e-12], [1e-13, 1e-11]), r"calibration\.profile\.values")
-_rules(one_of(8, 16), r"calibration\.fit\.n", r"calibration_points\.points\.n")
 _rules(builders.calibrated, r"calibration\.profile\.calibration")
 _rules(lambda c: c.rng.random(4), r"escaped_mass_cdf\.\w+")
 _rules(several(between(1e-12, 1e9, 0.0)), r"surviving_lines_cdf\.\w+")
@@ -301,10 +317,13 @@ _rules(between(1e-3, 2.0, 0.0), r"Spread\.\w+")
 _rules(one_of(0), r"\w+\.one\.index")
 _rules(one_of(None), r"cohort\.simulate\.(client|workers|checkpoint)")
 
-_rules(lambda c: None, r"\w+Gate\.(antigens|arms)", r"therapy\.\w+\.arms")
-_rules(one_of(0), r"\w+Gate\.antigen")
+_rules(lambda c: None, r"therapy\.\w+\.arms")
+_rules(one_of(None, None, (0,), (1, 0), (0, 2, 5)), r"\w+Gate\.antigens")
+_rules(one_of(None, None, (0.5,), (1.0, 1e-300), (0.0, 1.0)), r"\w+Gate\.arms")
+_rules(one_of(0, 0, 1, 5), r"\w+Gate\.antigen")
 _rules(between(1.0, 50.0), r"synergy")
-_rules(one_of(()), r"Plasticity\.\w+")
+# Longer paths of six antigens take minutes, as the docstring says.
+_rules(one_of(1, 2, 3), r"attribution\.attribution\.longest")
 
 # Products and schedules.
 _rules(builders.table_of_levels, r"TableExposure\(\)")
@@ -356,6 +375,8 @@ PRODUCERS: dict[str, Callable[[Context], Any] | None] = {
     "survival_batch.BatchLines": lambda c: cr.relapse_lines_batch(c.make("Patient"), burden=[9e9]),
     "feedback_types.TumourTypes": builders.tumour_types,
     "celltypes.CellTypes": lambda c: celltypes.cell_types(c.make("Patient")),
+    "course.Courses": builders.courses,
+    "schedule.Schedule": lambda c: builders.line_fates(c)["schedule"],
     "engagement.DensityBins": builders.bins,
     "followup.Observed": builders.observed,
     "incidence.Incidence": lambda c: incidence.aalen_johansen(**builders.followed(c)),
@@ -380,25 +401,20 @@ LEFT_OUT = re.compile(
             r"checkpoint\.|calibration_table\.",
             # Minutes for one answer.
             r"calibration_prediction\.predict$",
-            # Steps of an algorithm, in modules that no user is shown: what they are given was
+            # Steps of an algorithm: what they are given is the result of the step before, was
             # checked, and is reached through relapse_probabilities, relapse_lines_batch,
             # sample_courses and simulate, which the fuzz calls with the most extreme patients.
-            r"(lines|line_rates|schedule|exponents|batch_panels|celltypes\.CellTypes|hypergeometric"
+            r"(lines|line_rates|schedule|exponents|batch_panels|hypergeometric"
             r"|dense|intervals|course_laws|type_leaps|growth_sampling\.grow_types"
             r"|leaps\.refuse_overflow|crossing|quadrature"
             r"|corner_panels|engine|history|presentation|shared_killing|unequal_killing"
-            r"|feedback_types\.\w+\.(advance|killing))(\.|$)",
+            r"|feedback_types\.\w+\.(advance|killing|start))(\.|$)",
             # Steps of Population.sample, which the fuzz calls.
             r"spread\.correlation_root|exposure\.one_peak|curve_samplers\.(draw_curves|one_exposure)"
             r"|curve_samplers\.(ScaledCurves|CurveList)|kimmel_population\.KimmelCurves"
             r"|\w+\.\w+Population\.(possible|curves)$",
             # Seconds for one patient; sample_courses is called with the most extreme ones.
             r"course_cohort\.",
-            # Asked by cell_types for every type of cell, with what Patient and the functions of
-            # gates have checked.
-            r"antigens\.Plasticity\.|gates\.\w+Gate\.(reads|fraction)$|course\.Courses\.",
-            # A check that takes arguments of any name.
-            r"errors\.require_broadcast$",
         )
     )
 )
@@ -415,12 +431,20 @@ NEVER_SPOILT = re.compile(
     r"^(quadrature|engine|history|crossing)\.|feedback_slope|\.slope$|time_dependent_laws?\.(birth|death)_rate$|\.rtol$"
     r"|errors\.\w+\.(name|remedy|minimum|maximum|scalar|kind)$"
 )
+#: Optional arguments that are always given: the default is a computation of half a minute.
+ALWAYS_DRAWN = re.compile(r"^calibration\.fit\.n$")
 #: Arguments that are unused in some cases, and whole numbers of any size that only have an end.
 MAY_BE_IGNORED = re.compile(r"errors\.require_instance\.value|errors\.\w+\.scalar|\.chunk$")
 
+#: Whole numbers of any size.
+ANY_SIZE = re.compile(r"\.seed$")
+#: Arguments of which each entry is a number or an array: lists of unequal lengths are welcome.
+ROWS = re.compile(r"Gate\.fraction\.engagement$|gates\.cocktail\.\w+$")
+
 #: Results that are probabilities or shares, by the names of functions, properties and fields.
+#: Arms of a SumGate add up, and an OrGate may have synergy: those fractions may exceed 1.
 PROBABILITY = re.compile(
-    r"(?<!lines_for_)(probability|probabilities|\w*_probability\w*|extinct|geometric_parameter|(?<!Parameters\.treated_)survival|cdf|no_\w+|fraction(_below)?|low_fraction"
+    r"(?<!lines_for_)(probability|probabilities|\w*_probability\w*|extinct|geometric_parameter|(?<!Parameters\.treated_)survival|cdf|no_\w+|(?<!OrGate\.)(?<!SumGate\.)fraction(_below)?|low_fraction"
     r"|antigen_(positive|negative)|preexisting|acquired|cure|only_\w+|both|share|relapse_free"
     r"|cumulative_incidence|and(_not)?_gate|relative|weight|mean_response|Response\.at"
     r"|transition_matrix|mutant_(probabilities|tail)|clone_probabilities|eradication\w*)$"

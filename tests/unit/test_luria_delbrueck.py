@@ -192,7 +192,7 @@ def test_a_quantile_is_the_smallest_number_that_reaches_its_probability(level, e
 
 
 def test_quantiles_are_sought_up_to_the_largest_count_and_no_further(monkeypatch):
-    monkeypatch.setattr(luria_delbrueck, "_LARGEST_COUNT", 150)
+    monkeypatch.setattr(luria_delbrueck, "_LARGEST_QUANTILE", 150)
     reachable = 1 - mutant_tail(1.0, CloneLaw(), 149)
     assert mutant_quantile(reachable - 1e-5, 1.0, CloneLaw()) in (148, 149)
     with pytest.raises(ParameterError, match=r"probability is 0\.999; .*passes 150.*lower"):

@@ -18,6 +18,7 @@ __all__ = [
     "check_schedule",
     "first_day",
     "first_turn",
+    "followed",
     "integrate",
     "positive",
 ]
@@ -31,7 +32,7 @@ _RTOL = 1e-11
 _ATOL = 1e-12
 
 #: A course of the papers needs some thousand looks at the slope; stiff ones may need endless.
-_MOST_LOOKS = 100_000
+_MOST_LOOKS = 40_000
 
 
 def _run(slope: Slope, span: tuple[float, float], start: State, method: str, **options: Any) -> Any:
@@ -117,6 +118,11 @@ def integrate(
         return np.repeat(state[:, None], days.size, axis=1)
     run = _run(slope, (first, float(days[-1])), state, method, t_eval=days, atol=atol)
     return np.asarray(run.y)
+
+
+def followed(slope: Slope, start: ArrayLike, last: float) -> Any:
+    """Return the course from day 0 to day `last`, to be read on any day between as ``.sol``."""
+    return _run(slope, (0.0, last), np.asarray(start), "DOP853", atol=_ATOL, dense_output=True)
 
 
 def first_day(

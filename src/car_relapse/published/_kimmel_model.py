@@ -25,6 +25,8 @@ __all__ = [
 Floats = NDArray[np.float64]
 
 CELLS_PER_ML = 1e9
+# The log of a volume whose cells are still a number.
+_LARGEST_LOG = 680.0
 """Tumour cells in one millilitre, the usual count."""
 
 CELLS_PER_LEVEL = 5e8
@@ -98,7 +100,19 @@ class KimmelCourse:
 
     @property
     def tumour_cells(self) -> NDArray[np.float64]:
-        """Mean number of tumour cells, which may be below one."""
+        """Mean number of tumour cells, which may be below one.
+
+        Raises
+        ------
+        ParameterError
+            When it passes what a number can hold; `log_tumour` does not.
+        """
+        top = float(self.log_tumour.max())
+        if top > _LARGEST_LOG:
+            raise ParameterError(
+                f"log_tumour reaches {top:g}; so many cells are no number any more; shorten the "
+                "course, or read log_tumour"
+            )
         return np.asarray(CELLS_PER_ML * np.exp(self.log_tumour))
 
 

@@ -132,6 +132,18 @@ def _events(doses: Schedule, challenges: Schedule, last: float) -> list[tuple[fl
     return [(day, added(doses, day), added(challenges, day)) for day in sorted(days) if day <= last]
 
 
+def _followed(slope: Any, span: tuple[float, float], state: Any, **options: Any) -> Any:
+    """Integrate, or raise where the steps shrink to nothing."""
+    try:
+        return solve_ivp(slope, span, state, "LSODA", rtol=_RTOL, dense_output=True, **options)
+    except ValueError:  # scipy cannot join steps of no length
+        raise ParameterError(
+            f"the course cannot be followed from day {span[0]:g} to day {span[1]:g}: it changes "
+            "within less than the days can be told apart; bring rates, doses and tumour closer to "
+            "those of the paper"
+        ) from None
+
+
 def _path(p: CartmathParameters, last: float, doses: Schedule, challenges: Schedule) -> _Path:
     now, state = 0.0, np.array([np.log(p.tumour_start), 0.0, 0.0])
     path = _Path([], [], [])
@@ -145,20 +157,18 @@ def _path(p: CartmathParameters, last: float, doses: Schedule, challenges: Sched
     for stop, dose, challenge in [*_events(doses, challenges, last), (last, 0.0, 0.0)]:
         while now < stop:
             if np.isfinite(state[0]):
-                run = solve_ivp(
-                    lambda _, y: _slope(p, y), (now, stop), state, "LSODA",
-                    rtol=_RTOL, atol=_ATOL, events=marked, dense_output=True,
-                )  # fmt: skip
+                run = _followed(
+                    lambda _, y: _slope(p, y), (now, stop), state, atol=_ATOL, events=marked
+                )
                 path.append(now, run.sol)
                 state = run.y[:, -1]
                 if run.status == 1:
                     path.eliminated.append(float(run.t[-1]))
                     state[0] = -np.inf
             else:
-                run = solve_ivp(
-                    lambda _, y: rates(p, 0.0) @ y, (now, stop), state[1:], "LSODA",
-                    rtol=_RTOL, atol=_ATOL[1:], dense_output=True,
-                )  # fmt: skip
+                run = _followed(
+                    lambda _, y: rates(p, 0.0) @ y, (now, stop), state[1:], atol=_ATOL[1:]
+                )
                 path.append(now, _without_tumour(run.sol))
                 state = np.append(-np.inf, run.y[:, -1])
             now = float(run.t[-1])

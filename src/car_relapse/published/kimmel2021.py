@@ -28,7 +28,6 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.integrate import solve_ivp
 from scipy.optimize import brentq
 
 from car_relapse.branching import LineLaw, time_dependent_law
@@ -38,7 +37,13 @@ from car_relapse.errors import (
     require_instance,
     require_non_negative,
 )
-from car_relapse.published._integrate import check_days, first_day, integrate, positive
+from car_relapse.published._integrate import (
+    check_days,
+    first_day,
+    followed,
+    integrate,
+    positive,
+)
 from car_relapse.published._kimmel_model import (
     CELLS_PER_LEVEL,
     CELLS_PER_ML,
@@ -238,15 +243,7 @@ def _settled_day(p: KimmelParameters) -> float:
 
 def _law_until(p: KimmelParameters, horizon: float) -> Callable[[float], LineLaw]:
     """Return a function from a day (up to `horizon`) to the law of one tumour cell's line."""
-    car = solve_ivp(
-        lambda _, y: slope(p, y),
-        (0.0, horizon),
-        start(p),
-        "DOP853",
-        rtol=1e-11,
-        atol=1e-12,
-        dense_output=True,
-    ).sol
+    car = followed(lambda _, y: slope(p, y), start(p), horizon).sol
 
     def death(day: float) -> float:
         return p.tumour_death_rate + killing(p, float(car(day)[1]))
