@@ -20,6 +20,7 @@ BENCHMARKS = {
     "R2": "r2",
     "R3": "r3",
     "survival": "survival_states",
+    "batch": "many_patients",
     "S": "scale",
     "C": "cold",
     "M": "memory",

@@ -1,4 +1,4 @@
-"""survival: probabilities of every relapse, without Monte Carlo: 64 states, and many patients."""
+"""survival: probabilities of every relapse with six antigens, without Monte Carlo."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
-
-import numpy as np
 
 from benchmarks.contest import Contestant, contest
 from benchmarks.r1_model import (
@@ -19,13 +17,12 @@ from benchmarks.r1_model import (
     PEAK_DAY,
     RISE,
 )
-from benchmarks.results import Quantity, Result, times_slower
+from benchmarks.results import Quantity, Result
 from car_relapse.antigens import Losses
 from car_relapse.exposure import SteinExposure
 from car_relapse.killing import LinearKilling
 from car_relapse.patient import Leukaemia, Patient, typical_patient
 from car_relapse.survival import relapse_probabilities
-from car_relapse.survival_batch import relapse_lines_batch
 from car_relapse.therapy import Therapy
 
 #: Days for which killing outpaces growth; cells; losses of each antigen and of all at once.
@@ -73,36 +70,7 @@ def six_antigens(units: int, who: str) -> Callable[[int], dict[str, Any]]:
     return work
 
 
-#: Burdens of the patients of a cohort, cells, spread evenly on the log scale.
-COHORT_CELLS = (1e9, 1e11)
-
-
-def cohort(units: int, who: str) -> Callable[[int], dict[str, Any]]:
-    """Compute the exponents of `units` patients who differ in burden, at once or in turn."""
-    antigens = int(who[0])
-    losses = Losses(per_antigen=PER_ANTIGEN[:antigens], common_mode=COMMON_MODE)
-    one = replace(typical_patient(CELLS), losses=losses)
-    burdens = np.geomspace(*COHORT_CELLS, units)
-
-    def at_once(_: int) -> dict[str, Any]:
-        return {"mean cure": float(relapse_lines_batch(one, burden=burdens).cure.mean())}
-
-    def in_turn(_: int) -> dict[str, Any]:
-        cures = [
-            relapse_probabilities(
-                replace(one, leukaemia=replace(one.leukaemia, burden=float(burden)))
-            ).cure
-            for burden in burdens
-        ]
-        return {"mean cure": float(np.mean(cures))}
-
-    work = at_once if who.endswith("at once") else in_turn
-    work(0)
-    return work
-
-
 TARGET = "benchmarks.survival_states:six_antigens"
-COHORT = "benchmarks.survival_states:cohort"
 CONTESTANTS = (
     Contestant(name=NAME, target=TARGET, units=5, options={"who": "lasting"}, own=True),
     Contestant(
@@ -113,18 +81,6 @@ CONTESTANTS = (
         own=True,
         note="killing outpaces growth for less than two months",
     ),
-    *(
-        Contestant(
-            name=f"k = {antigens}, {way}",
-            target=COHORT,
-            units=units,
-            options={"who": f"{antigens}, {way}"},
-            own=True,
-            note="patients who differ in burden",
-        )
-        for antigens in (1, 2, 3)
-        for way, units in (("patients at once", 256), ("patients in turn", 16))
-    ),
 )
 
 
@@ -132,22 +88,12 @@ def run(rounds: int) -> Result:
     """Time one call for each patient in turns."""
     entries = contest(CONTESTANTS, rounds, "patient")
     return Result(
-        title="Probabilities of every relapse, no Monte Carlo: six antigens, and many patients",
+        title="Probabilities of every relapse: six antigens, no Monte Carlo",
         workload=f"one patient, 2^{len(PER_ANTIGEN)} antigen states, killing above net growth for "
-        f"{DAYS:g} days and followed until no fate can change; then patients at once and in turn",
+        f"{DAYS:g} days and followed until no fate can change",
         entries=list(entries.values()),
         quantities=[
-            *(
-                Quantity(name=name, values=[1e3 * s for s in entry.seconds], unit="ms")
-                for name, entry in entries.items()
-            ),
-            *(
-                times_slower(
-                    f"in turn / at once, k = {antigens}",
-                    entries[f"k = {antigens}, patients in turn"],
-                    entries[f"k = {antigens}, patients at once"],
-                )
-                for antigens in (1, 2, 3)
-            ),
+            Quantity(name=name, values=[1e3 * s for s in entry.seconds], unit="ms")
+            for name, entry in entries.items()
         ],
     )

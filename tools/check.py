@@ -201,14 +201,14 @@ def book(log: Log) -> Outcome:
     return Outcome(passed=len(pages)) if code == 0 else Outcome(failed=1)
 
 
-def in_browser(tests: str) -> Callable[[Log], Outcome]:
+def in_browser(tests: str, *options: str) -> Callable[[Log], Outcome]:
     """Make a stage of tests that need a Chromium."""
 
     def stage(log: Log) -> Outcome:
         if browser.ensure() is None:
             log.write(browser.MISSING)
             return Outcome(failed=1)
-        return pytest(log, tests)
+        return pytest(log, *options, tests)
 
     return stage
 
@@ -222,7 +222,8 @@ STAGES: dict[str, Callable[[Log], Outcome]] = {
     "claims": claims,
     "notebooks": notebooks,
     "book": book,
-    "site": in_browser("tests/site"),
+    # Two processes, each with a Chromium; what asks about one page stays in one of them.
+    "site": in_browser("tests/site", "-n", "2", "--dist", "loadgroup"),
     "binder": in_browser("tests/binder"),
 }
 

@@ -54,3 +54,12 @@ def chromium() -> Iterator[object]:
         running = playwright.chromium.launch(executable_path=path, args=list(browser.ARGUMENTS))
         yield running
         running.close()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep together, in one process, the tests that share what was seen of a page."""
+    for item in items:
+        call = getattr(item, "callspec", None)
+        page = call.params.get("page") if call else None
+        name = f"{item.path.stem}/{page}" if isinstance(page, str) else item.path.stem
+        item.add_marker(pytest.mark.xdist_group(name))

@@ -17,7 +17,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
-from benchmarks import r1, r1_model, r1n, r1r, r2, r3, r3_model, scale  # noqa: E402
+from benchmarks import many_patients, r1, r1_model, r1n, r1r, r2, r3, r3_model, scale  # noqa: E402
 from benchmarks import survival_states as survival  # noqa: E402
 from benchmarks.__main__ import BENCHMARKS, KEPT_FROM  # noqa: E402
 from benchmarks.contest import Contestant, Entry, contest  # noqa: E402
@@ -42,6 +42,7 @@ CONTESTANTS = {
     "R2": r2.CONTESTANTS,
     "R3": r3.CONTESTANTS,
     "survival": survival.CONTESTANTS,
+    "batch": many_patients.CONTESTANTS,
     "S": scale.CONTESTANTS,
 }
 
@@ -336,6 +337,16 @@ def test_a_lost_clone_counts_as_an_error_of_all_of_it():
     found = r3_model.errors(cells)
     assert found["median_relative_error"] == 0.0
     assert found["largest_error_above_one_cell"] == 1.0
+
+
+@pytest.mark.parametrize("antigens", [1, 3])
+def test_many_patients_have_the_same_lines_at_once_as_in_turn(antigens):
+    at_once, in_turn = (
+        many_patients.cohort(8, f"{antigens}, {way}")(1)["mean lines"]
+        for way in (many_patients.AT_ONCE, many_patients.IN_TURN)
+    )
+    assert at_once > 0.0
+    assert at_once == pytest.approx(in_turn, rel=1e-5)
 
 
 def test_the_patient_with_64_states_has_probabilities_of_every_kind():

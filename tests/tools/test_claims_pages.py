@@ -12,6 +12,7 @@ import pytest
 import stated_claims
 from claims_report import registry
 from sphinx.application import Sphinx
+from sphinx.util.docutils import docutils_namespace
 from stated_claims import Stated
 
 PAGE = """# Two ways
@@ -111,7 +112,7 @@ def build(project: Path) -> tuple[Path, str]:
     """Build the planted book; return the folder of its pages and what was warned of."""
     (project / "notebooks/sample.ipynb").unlink()  # its Markdown twin stands for it
     out, warned = project / "html", project / "warnings"
-    with warned.open("w") as stream:
+    with docutils_namespace(), warned.open("w") as stream:
         Sphinx(
             project, None, out, project / "trees", "html", status=None, warning=stream,
             confoverrides={
