@@ -322,6 +322,9 @@ _rules(one_of(None, None, (0,), (1, 0), (0, 2, 5)), r"\w+Gate\.antigens")
 _rules(one_of(None, None, (0.5,), (1.0, 1e-300), (0.0, 1.0)), r"\w+Gate\.arms")
 _rules(one_of(0, 0, 1, 5), r"\w+Gate\.antigen")
 _rules(between(1.0, 50.0), r"synergy")
+_rules(one_of("stanford_adult_1922_ball", "wangt2023_coadmin"), r"same_patients\.trial_key")
+_rules(one_of("trials", "kinetics"), r"dictionary\.columns\.table")
+_rules(one_of("key", "n_cr"), r"dictionary\.Column\.name")
 # Longer paths of six antigens take minutes, as the docstring says.
 _rules(one_of(1, 2, 3), r"attribution\.attribution\.longest")
 
