@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import re
-import warnings
-from io import StringIO
 from pathlib import Path
 
 import ledger
 import minutes
 import pytest
-from sphinx.application import Sphinx
-from sphinx.util.docutils import docutils_namespace
+from small_book import build_small_book, built_page
 
 from car_relapse.parameters import ledger as all_rows
 from car_relapse.symbols import symbol_table
@@ -82,26 +79,13 @@ def build(root: Path, page: str, other: str = "# Other\n") -> tuple[str, str]:
     (root / "book" / "references.bib").write_text(ENTRY, encoding="utf-8")
     (root / "index.md").write_text(page, encoding="utf-8")
     (root / "other.md").write_text(f"---\norphan: true\n---\n{other}", encoding="utf-8")
-    settings = {
-        "extensions": [
-            *("myst_parser", "sphinx_exercise", "sphinxcontrib.bibtex"),
-            *("minutes", "ledger"),
-        ],
-        "myst_enable_extensions": ["dollarmath"],
-        "bibtex_bibfiles": ["book/references.bib"],
-        "nitpicky": True,
-    }
-    warned = StringIO()
-    with docutils_namespace(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        Sphinx(
-            root, None, root / "html", root / "doctrees", "html",
-            confoverrides=settings, status=None, warning=warned,
-        ).build()  # fmt: skip
-    # Another test's build leaves its nodes registered, of which Sphinx warns here.
-    lines = [line for line in warned.getvalue().splitlines() if "already registered" not in line]
-    html = (root / "html" / "index.html").read_text(encoding="utf-8")
-    return html, "\n".join(lines)
+    _, warned = build_small_book(
+        root,
+        ["sphinx_exercise", "sphinxcontrib.bibtex", "minutes", "ledger"],
+        bibtex_bibfiles=["book/references.bib"],
+        nitpicky=True,
+    )
+    return built_page(root), warned
 
 
 class TestMinutes:

@@ -130,12 +130,14 @@ class LinkMarks(SphinxPostTransform):
 
 
 def varied_text(keys: list[str], linked: bool) -> str:
-    """Return the symbols of ledger rows; each leads to its row where the ledger is a page."""
-    symbols = [f"${parameter(key).symbol}$" for key in keys]
+    """Return names and symbols of ledger rows; each leads to its row where the ledger is a page."""
+    rows = [parameter(key) for key in keys]
+    # The name is the link: some readers of screens pass over a formula.
+    names = [plain(row.name) for row in rows]
     if linked:
         anchors = [re.sub(r"[._]", "-", f"par-{key}") for key in keys]
-        symbols = [f"[{s}](#{a})" for s, a in zip(symbols, anchors, strict=True)]
-    return ", ".join(symbols)
+        names = [f"[{name}](#{anchor})" for name, anchor in zip(names, anchors, strict=True)]
+    return "; ".join(f"{name} ${row.symbol}$" for name, row in zip(names, rows, strict=True))
 
 
 def result_texts(entry: dict[str, Any], linked: bool = False) -> list[str]:

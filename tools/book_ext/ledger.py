@@ -150,7 +150,8 @@ class Symbols(LedgerDirective):
         head = ("Symbol", "Meaning", "Value", "Unit", "Certainty")
         caption = self.options.get("caption", self.CAPTION)
         name = self.options.get("name", "")
-        region = self.table(caption, head, rows, name=name, sources=self.sources())
+        # A formula is no name for a row: some readers of screens pass over it.
+        region = self.table(caption, head, rows, name=name, sources=self.sources(), heading=1)
         region.children[0]["classes"].append("symbols")  # type: ignore[index]
         return [region]
 

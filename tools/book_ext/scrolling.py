@@ -68,8 +68,9 @@ class TableDirective(SphinxDirective):
         *,
         name: str = "",
         sources: Sequence[str] = (),
+        heading: int = 0,
     ) -> nodes.Element:
-        """Return a captioned table whose first column heads the rows, in its scroll region.
+        """Return a captioned table in its scroll region; the column `heading` heads the rows.
 
         The page is built anew when one of the files `sources` changes.
         """
@@ -79,7 +80,7 @@ class TableDirective(SphinxDirective):
         table += group
         for index in range(len(head)):
             column = nodes.colspec(colwidth=1)
-            if index == 0:
+            if index == heading:
                 column["stub"] = 1
             group += column
         group += nodes.thead("", self._row([plain(word) for word in head]))
