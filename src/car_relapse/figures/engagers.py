@@ -28,7 +28,9 @@ from car_relapse.figures.style import (
     Quoted,
     axes,
     chance,
+    count,
     house_style,
+    intervals,
     percent,
     power_of_ten,
     quote,
@@ -351,14 +353,14 @@ def engager_phenotype(
         rows.append((f"model_{c}", name, int(gone.sum()), int((gone | kept).sum())))
     share = np.array([lost / known for _, _, lost, known in rows])
     low, high = np.array([exact_interval(lost, known) for _, _, lost, known in rows]).T
-    numbers: dict[str, Quoted] = {"patients": quote(float(patients), 3)}
+    numbers: dict[str, Quoted] = {"patients": count(patients)}
     for i, (key, _, lost, known) in enumerate(rows):
         numbers |= {
             key: percent(float(share[i])),
             f"{key}_low": percent(float(low[i])),
             f"{key}_high": percent(float(high[i])),
-            f"{key}_lost": quote(float(lost), max(len(str(lost)), 1)),
-            f"{key}_known": quote(float(known), len(str(known))),
+            f"{key}_lost": count(lost),
+            f"{key}_known": count(known),
         }
     y = np.arange(len(rows), dtype=float)[::-1]
     y[:measured] += 0.4
@@ -367,8 +369,7 @@ def engager_phenotype(
         for part, colour, marker in (
             (slice(0, measured), INK, "o"), (slice(measured, None), NEGATIVE, "D"),
         ):  # fmt: skip
-            ax.hlines(y[part], 100 * low[part], 100 * high[part], color=colour, linewidth=2.0)
-            ax.plot(100 * share[part], y[part], marker, color=colour, markersize=7)
+            intervals(ax, y[part], share[part], low[part], high[part], colour=colour, marker=marker)
         ax.set_yticks(y, [label for _, label, _, _ in rows])
         ax.set_xlim(0, 100)
         ax.set_ylim(-0.6, y[0] + 0.6)
