@@ -1,4 +1,4 @@
-"""Take-aways of the notebook *An engager works while it is there*."""
+"""Take-aways of the notebook *An engager works only while it lasts*."""
 
 from __future__ import annotations
 
