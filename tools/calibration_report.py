@@ -6,7 +6,6 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from car_relapse.calibration_table import StoredRow, stored
-from car_relapse.figures.one_target import COHORTS
 from car_relapse.figures.style import (
     INK,
     NEGATIVE,
@@ -18,6 +17,7 @@ from car_relapse.figures.style import (
     house_style,
     quote,
 )
+from car_relapse.figures.unfitted import COHORTS
 
 # What the parameters are called on the page, and their units.
 NAMES = {

@@ -27,7 +27,6 @@ from car_relapse.figures.one_target import (
     aplasia_predictor,
     phase_diagram,
     relapse_race,
-    unfitted_cohorts,
 )
 from car_relapse.figures.style import Drawing, Quoted
 from car_relapse.figures.t_cells_leave import persistence_hazards, persistence_map, two_patients
@@ -36,6 +35,7 @@ from car_relapse.figures.two_ways import (
     outcome_by_level,
     relapse_split_by_cohort,
 )
+from car_relapse.figures.unfitted import unfitted_cohorts
 from car_relapse.figures.what_would_stop_it import second_antigen, weak_arm
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""Figures of the notebook *One target*: a phase diagram, a race, a predictor and predictions."""
+"""Figures of the notebook *One target*: a phase diagram, a race and a predictor."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from car_relapse.aplasia import b_cell_return
 from car_relapse.calibration_law import Expected, expected_relapses
 from car_relapse.calibration_model import Model, calibrated_values
 from car_relapse.calibration_points import Patients, points
-from car_relapse.calibration_table import StoredRow, stored
 from car_relapse.exposure import SteinExposure, stein_population, stein_typical
 from car_relapse.figures.style import (
     CURED,
@@ -37,24 +36,9 @@ from car_relapse.patient import Patient
 from car_relapse.survival_batch import relapse_lines_batch
 from car_relapse.therapy import Therapy
 
-__all__ = ["COHORTS", "aplasia_predictor", "phase_diagram", "relapse_race", "unfitted_cohorts"]
+__all__ = ["aplasia_predictor", "phase_diagram", "relapse_race"]
 
 Floats = NDArray[np.float64]
-
-COHORTS = {
-    "eliana_primary": "ELIANA",
-    "eliana_3y": "ELIANA",
-    "eliana_table2023": "ELIANA",
-    "lamble2023_phenotype": "420 infused",
-    "cibmtr2025_tisa": "US registry",
-    "germany_tisa2023": "Germany",
-    "leahy2022_cyto": "High-risk cytogenetics",
-    "pillai2019_cd19dim": "One centre, 67 relapses",
-    "hugh2022_mrd": "CAR-T for residual disease",
-    "park2018": "Adults, CD28 product",
-    "wangt2023_coadmin": "CD19 and CD22 together",
-}
-"""What cohorts of the calibration are called, by their keys."""
 
 _POINTS, _SEED = 1024, 1
 _MONTHS = np.unique([*np.arange(0.5, 24.5, 0.5), *range(25, 61)]).astype(float)
@@ -261,6 +245,30 @@ def relapse_race(settings: Sequence[tuple[float, float]] = _SETTINGS) -> Drawing
     )
 
 
+# Patients in a group of almost one day of return, for relapses before and after it.
+_GROUP = 32
+
+
+def _while_away() -> tuple[float, float]:
+    """Return the shares of patients who relapse, with and without the target, in aplasia."""
+    model, (people, back) = calibrated_values(), _people()
+    order = np.argsort(back)
+    groups = [order[first : first + _GROUP] for first in range(0, order.size, _GROUP)]
+    kinds = []
+    for group in groups:
+        seen = _expected(model, _chosen(people, group))
+        month = float(np.mean(back[group])) / DAYS_PER_MONTH
+        known = np.concatenate([[0.0], _MONTHS])
+        kinds.append(
+            [
+                np.interp(month, known, np.concatenate([[0.0], curve]))
+                for curve in (seen.antigen_positive, seen.escaped)
+            ]
+        )
+    positive, negative = np.mean(kinds, axis=0)
+    return float(positive), float(negative)
+
+
 def aplasia_predictor(month: float = 6.0) -> Drawing:
     """Draw relapse by kind in patients whose B cells are back by a month, and in the others.
 
@@ -282,6 +290,8 @@ def aplasia_predictor(month: float = 6.0) -> Drawing:
     }
     numbers = {"month": quote(month, 1), "early_percent": percent(float(early.mean()))}
     numbers |= {f"{key}_percent": percent(float(curve[-1])) for key, curve in kinds.items()}
+    away = _while_away()
+    numbers["away_negative_percent"] = percent(away[1] / sum(away))
     # Before the parting month the groups are not known yet: hazards are compared after it.
     start = int(np.searchsorted(_MONTHS, month))
     hazard = {}
@@ -293,6 +303,8 @@ def aplasia_predictor(month: float = 6.0) -> Drawing:
     for kind in ("positive", "negative"):
         ratio = float(hazard[f"{kind}_early"] / hazard[f"{kind}_late"])
         numbers[f"{kind}_ratio"] = quote(ratio, 2)
+    both = [hazard[f"positive_{name}"] + hazard[f"negative_{name}"] for name in ("early", "late")]
+    numbers["any_ratio"] = quote(float(both[0] / both[1]), 2)
     n = {key: value.text for key, value in numbers.items()}
     with house_style():
         figure, panels = axes(columns=2, width=6.4, height=3.7)
@@ -322,71 +334,4 @@ def aplasia_predictor(month: float = 6.0) -> Drawing:
         f"and {n['negative_ratio']}.",
         numbers=numbers,
         data={"month": _MONTHS, **kinds},
-    )
-
-
-def _interval(row: StoredRow) -> tuple[float, float]:
-    """Return the 95 % interval of a prediction, within 0 to 1."""
-    error = np.hypot(row.numerical_se or 0.0, row.parameter_se or 0.0)
-    value = row.value or 0.0
-    return max(value - 1.96 * error, 0.0), min(value + 1.96 * error, 1.0)
-
-
-def unfitted_cohorts() -> Drawing:
-    """Draw every share that was not fitted: the prediction and the observation, with intervals."""
-    rows = [
-        row
-        for row in stored("prediction")
-        if row.fitted != "yes" and not row.setting.endswith(", months")
-    ]
-    place = np.arange(len(rows), dtype=float)
-    seen = np.array([row.observed for row in rows], dtype=float)
-    low = np.array([row.observed_low for row in rows], dtype=float)
-    high = np.array([row.observed_high for row in rows], dtype=float)
-    value = np.array([row.value for row in rows], dtype=float)
-    ends = np.array([_interval(row) for row in rows])
-    overlap = (ends[:, 0] <= high) & (low <= ends[:, 1])
-    numbers = {
-        "rows": Quoted(value=len(rows), text=str(len(rows))),
-        "overlap": Quoted(value=float(overlap.sum()), text=str(int(overlap.sum()))),
-    }
-    misses = [i for i in range(len(rows)) if not overlap[i]]
-    for i in misses:
-        numbers |= {f"seen_{i}": percent(seen[i]), f"model_{i}": percent(value[i])}
-    n = {key: v.text for key, v in numbers.items()}
-    with house_style():
-        figure, (ax,) = axes(width=6.0, height=0.48 * len(rows) + 1.3)
-        ax.hlines(place + 0.12, low, high, color=INK, linewidth=2.2)
-        ax.plot(seen, place + 0.12, "s", color=INK, markersize=6, label="seen, 95 % interval")
-        ax.hlines(place + 0.38, ends[:, 0], ends[:, 1], color=NEGATIVE, linewidth=2.2)
-        ax.plot(value, place + 0.38, "o", color=NEGATIVE, markerfacecolor="white", markersize=6,
-                markeredgewidth=2.0, label="predicted, 95 % interval")  # fmt: skip
-        for row, y in zip(rows, place, strict=True):
-            ax.text(0.0, y - 0.08, f"{COHORTS[row.item]}: {row.setting}", va="bottom", fontsize=9.5)
-        ax.set_ylim(len(rows) - 0.3, -0.6)
-        ax.set_xlim(-0.02, 1.0)
-        ax.set_yticks([])
-        ax.set_xlabel("share")
-        ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2)
-    words = "; ".join(
-        f"{COHORTS[rows[i].item]}, {rows[i].setting.split(', ')[0]}, "
-        f"{n[f'seen_{i}']} % seen and {n[f'model_{i}']} % predicted"
-        for i in misses
-    )
-    return Drawing(
-        figure=figure,
-        caption="Intervals of prediction and observation meet for one target; they part for kinds "
-        "of relapse after two targets.",
-        alt=f"Shares that were not fitted, {n['rows']} rows, each with its observation and its "
-        f"prediction and their 95 % intervals. In {n['overlap']} rows the intervals meet. They do "
-        f"not in: {words}.",
-        numbers=numbers,
-        data={
-            "seen": seen,
-            "seen_low": low,
-            "seen_high": high,
-            "predicted": value,
-            "predicted_low": ends[:, 0],
-            "predicted_high": ends[:, 1],
-        },
     )
