@@ -78,21 +78,25 @@ def typical_glioblastoma(
     doses: int | None = None,
     suppression: float | None = None,
     bystander: float | None = None,
+    missing: float | None = None,
     overlap: float | None = None,
 ) -> Patient:
     """Return a patient with a glioblastoma, treated against some antigens of the mixture.
 
+    What is left out comes from the ledger.
+
     Parameters
     ----------
     antigens : int
-        Antigens that the product binds, any one being enough, 1 to 6; the tumour lacks each of
-        them in the ledger's share of its cells.
+        Antigens that the product binds, any one being enough, 1 to 6.
     doses : int, optional
         Local doses.
     suppression : float, optional
         Part of the killing that is suppressed, in [0, 1).
     bystander : float, optional
         Killing of an uncovered cell over that of a covered one, in [0, 1].
+    missing : float, optional
+        Share of the cells that lack an antigen, the same for each, in [0, 1].
     overlap : float, optional
         Part of the tumour in which antigens go together, in [0, 1].
 
@@ -112,7 +116,7 @@ def typical_glioblastoma(
         raise ParameterError(
             "suppression is 1; then nothing is killed and there is no therapy; give less than 1"
         )
-    missing = (default("glioblastoma.missing"),) * k
+    lacked = (_or_ledger("missing", missing),) * k
     return Patient(
         leukaemia=Leukaemia(
             birth_rate=default("glioblastoma.birth_rate"),
@@ -127,7 +131,7 @@ def typical_glioblastoma(
             ),
             gate=BystanderGate(share=_or_ledger("bystander", bystander)),
         ),
-        mixture=expression_mixture(missing, overlap=_or_ledger("overlap", overlap)),
+        mixture=expression_mixture(lacked, overlap=_or_ledger("overlap", overlap)),
     )
 
 

@@ -4,16 +4,16 @@ A glioblastoma is no clone of one founder. Antigen :math:`i` is absent from a sh
 its cells before any therapy, so that a product against several antigens leaves *uncovered* the
 cells that lack them all. How many these are depends on whether antigens go together:
 
-.. math:: q = (1-\omega)\prod_i q_i + \omega\,\min_i q_i ,
+.. math:: Q = (1-o)\prod_i q_i + o\,\min_i q_i ,
 
-with an *overlap* :math:`\omega` of 0 where cells lack each antigen independently, and of 1 where
+with an *overlap* :math:`o` of 0 where cells lack each antigen independently, and of 1 where
 the cells that lack one lack the more frequent ones first. Between the two lies a tumour of which
-a part :math:`\omega` is of the second kind: an assumption of this book.
+a part :math:`o` is of the second kind: an assumption of this book.
 
 An uncovered cell may yet die beside one that is killed. The smallest model of such *bystander
-killing* gives a cell that is not bound a part :math:`\beta` of the killing of one that is:
+killing* gives a cell that is not bound a part :math:`\chi` of the killing of one that is:
 
-.. math:: g' = g + \beta\,\max(1 - g,\, 0)
+.. math:: g' = g + \chi\,\max(1 - g,\, 0)
 
 with g the fraction that the product's own gate returns. It ignores that bystanders need covered
 neighbours, and is therefore the most that bystander killing can do while its share holds.
@@ -58,7 +58,7 @@ def expression_mixture(
     missing : sequence of float
         Share :math:`q_i` of the cells that lack each of 1 to 6 antigens, in [0, 1].
     overlap : float, optional
-        Part :math:`\omega` of the tumour in which antigens go together, in [0, 1].
+        Part :math:`o` of the tumour in which antigens go together, in [0, 1].
 
     Returns
     -------
