@@ -42,6 +42,16 @@ SCALE = {
     "construct-outcomes": set(),
     "second-antigen": {"48"},
     "weak-arm": set(),
+    "phase-diagram": {"30", "2000"},
+    # What is multiplied, by how much.
+    "relapse-race": {"1", "4", "10"},
+    "aplasia-predictor": set(),
+    "unfitted-cohorts": {"95"},
+    "antigen-coverage": {"1", "6"},
+    # Shares of killing in the titles of the panels.
+    "mixture-courses": {"0", "20", "50", "90"},
+    "bystander-chances": {"0", "80"},
+    "published-tumours": {"30"},
     # The digits of 4-1BB, and the level of the intervals.
     "response-leukaemia": {"95"},
     "response-other": {"95"},

@@ -20,6 +20,7 @@ from car_relapse import (
     evidence,
     feedback_ode,
     followup,
+    glioblastoma,
     incidence,
     quadrature,
     summary,
@@ -313,6 +314,19 @@ _rules(one_of(1, 2), r"(least_lost|remainder)\.relapse_class")
 _rules(one_of(0), r"Regrowth\.product")
 _rules(population, r"Regrowth\.cells")
 
+# Mixtures, bystanders, and healthy B cells.
+_rules(row(fraction, 1, 6), r"mixture\.\w+\.missing")
+_rules(fraction, r"mixture\.\w+\.(overlap|share)", r"BystanderGate\.share")
+_rules(builders.gate, r"BystanderGate\.gate")
+_rules(one_of(False, True), r"BystanderGate\.beside_only")
+_rules(whole(1, 6), r"typical_glioblastoma\.antigens")
+_rules(maybe(whole(1, 20)), r"glioblastoma\.\w+\.doses")
+_rules(maybe(fraction), r"typical_glioblastoma\.\w+")
+_rules(lambda c: glioblastoma.typical_glioblastoma(c.pick(1, 3)), r"bystanders_until\.patient")
+_rules(between(1.0, 300.0), r"bystanders_until\.day")
+_rules(builders.five_curves, r"b_cell_return\.curves")
+_rules(maybe(part), r"aplasia\.\w+\.share")
+
 # Populations.
 _rules(builders.population_of_patients, r"Population\(\)")
 _rules(builders.subgroup, r"Subgroup\(\)")
@@ -449,9 +463,10 @@ ANY_SIZE = re.compile(r"\.seed$")
 ROWS = re.compile(r"Gate\.fraction\.engagement$|gates\.cocktail\.\w+$")
 
 #: Results that are probabilities or shares, by the names of functions, properties and fields.
-#: Arms of a SumGate add up, and an OrGate may have synergy: those fractions may exceed 1.
+#: Arms of a SumGate add up, an OrGate may have synergy, and bystanders keep what these give: those
+#: fractions may exceed 1.
 PROBABILITY = re.compile(
-    r"(?<!lines_for_)(probability|probabilities|\w*_probability\w*|extinct|geometric_parameter|(?<!Parameters\.treated_)survival|cdf|no_\w+|(?<!OrGate\.)(?<!SumGate\.)fraction(_below)?|low_fraction"
+    r"(?<!lines_for_)(probability|probabilities|\w*_probability\w*|extinct|geometric_parameter|(?<!Parameters\.treated_)survival|cdf|no_\w+|(?<!OrGate\.)(?<!SumGate\.)(?<!BystanderGate\.)fraction(_below)?|low_fraction"
     r"|antigen_(positive|negative)|preexisting|acquired|cure|only_\w+|both|share|relapse_free"
     r"|cumulative_incidence|and(_not)?_gate|relative|weight|mean_response|Response\.at"
     r"|transition_matrix|mutant_(probabilities|tail)|clone_probabilities|eradication\w*)$"

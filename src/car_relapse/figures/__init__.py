@@ -24,7 +24,18 @@ from car_relapse.figures.engagers import (
     engager_levels,
     engager_phenotype,
 )
+from car_relapse.figures.glioblastoma import (
+    antigen_coverage,
+    bystander_chances,
+    mixture_courses,
+    published_tumours,
+)
 from car_relapse.figures.living_drug import cohort_denominators, stein_curve
+from car_relapse.figures.one_target import (
+    aplasia_predictor,
+    phase_diagram,
+    relapse_race,
+)
 from car_relapse.figures.style import Drawing, Quoted
 from car_relapse.figures.t_cells_leave import persistence_hazards, persistence_map, two_patients
 from car_relapse.figures.two_ways import (
@@ -32,14 +43,18 @@ from car_relapse.figures.two_ways import (
     outcome_by_level,
     relapse_split_by_cohort,
 )
+from car_relapse.figures.unfitted import unfitted_cohorts
 from car_relapse.figures.what_would_stop_it import second_antigen, weak_arm
 
 __all__ = [
     "Drawing",
     "Quoted",
+    "antigen_coverage",
+    "aplasia_predictor",
     "builders",
     "burden_feedback",
     "burden_or_memory",
+    "bystander_chances",
     "cohort_denominators",
     "cohort_outcome",
     "construct_outcomes",
@@ -53,19 +68,24 @@ __all__ = [
     "engager_phenotype",
     "escape_timing",
     "jackpots",
+    "mixture_courses",
     "outcome_by_level",
     "persistence_hazards",
     "persistence_map",
+    "phase_diagram",
     "phenotype_by_persistence",
     "phenotype_forest",
     "pre_existence",
+    "published_tumours",
     "registry",
+    "relapse_race",
     "relapse_split_by_cohort",
     "response_leukaemia",
     "response_other",
     "second_antigen",
     "stein_curve",
     "two_patients",
+    "unfitted_cohorts",
     "weak_arm",
 ]
 
@@ -90,6 +110,14 @@ def builders() -> Mapping[str, Callable[[], Drawing]]:
             "construct-outcomes": construct_outcomes,
             "second-antigen": second_antigen,
             "weak-arm": weak_arm,
+            "phase-diagram": phase_diagram,
+            "relapse-race": relapse_race,
+            "aplasia-predictor": aplasia_predictor,
+            "unfitted-cohorts": unfitted_cohorts,
+            "antigen-coverage": antigen_coverage,
+            "mixture-courses": mixture_courses,
+            "bystander-chances": bystander_chances,
+            "published-tumours": published_tumours,
             "response-leukaemia": response_leukaemia,
             "response-other": response_other,
             "phenotype-forest": phenotype_forest,
