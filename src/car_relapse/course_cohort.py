@@ -299,7 +299,7 @@ def simulate_courses_range(
     _check_patients(patients)
     first = require_count("start", start, "give a patient number")
     last = require_count("stop", stop, "give a patient number above start", minimum=first + 1)
-    root = require_count("seed", seed, "give a whole number >= 0")
+    root = require_count("seed", seed, "give a whole number >= 0", maximum=None)
     each = require_count("courses", courses, "give a number of courses", minimum=1)
     require_positive("step", step, "give a number of days", scalar=True)
     limits = default_detection() if detection is None else detection

@@ -35,7 +35,7 @@ from numpy.typing import ArrayLike, NDArray
 from car_relapse.errors import (
     ParameterError,
     is_list,
-    require_count,
+    require_draws,
     require_instance,
     require_non_negative,
     require_positive,
@@ -244,7 +244,7 @@ def sample_feedback(
         )
     first = require_non_negative("start", start, "give one number of cells for each type")
     t = require_non_negative("days", days, "count days from the start")
-    count = require_count("n", n, "give a number of courses", minimum=1)
+    count = require_draws(n, "courses")
     require_instance("rng", rng, np.random.Generator, "give numpy.random.default_rng(seed)")
     above = float(require_non_negative("mean_above", mean_above, "give cells", scalar=True))
     share = float(require_positive("events", events, "give 0.05", scalar=True))

@@ -353,10 +353,10 @@ def estimate_interval(
     top = log_likelihood(np.log(best))
 
     def end(step: float) -> float:
-        far = np.log(best) + step
+        near, far = np.log(best), np.log(best) + step
         while top - log_likelihood(far) < drop:
-            far += step
-        ends = sorted((far, far - step))
+            near, far = far, far + step
+        ends = sorted((near, far))
         return float(
             np.exp(brentq(lambda x: top - log_likelihood(x) - drop, *ends, xtol=1e-10, rtol=1e-12))
         )

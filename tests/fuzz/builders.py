@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
@@ -192,7 +191,7 @@ def table_of_levels(c: Context) -> dict[str, Any]:
 
 
 def table_file(c: Context) -> Path:
-    path = Path(tempfile.gettempdir()) / "fuzzed_exposure_table.csv"
+    path = Path("table.csv")  # Every case has a folder of its own.
     path.write_text(c.pick("day,level\n0,1\n1,2\n", "day,level\n1,x\n", "", "level\n"))
     return path
 

@@ -315,7 +315,8 @@ _rules(builders.subgroup, r"Subgroup\(\)")
 _rules(one_of((), (("birth_rate", "loss", 0.5),)), r"Spread\.correlation")
 _rules(between(1e-3, 2.0, 0.0), r"Spread\.\w+")
 _rules(one_of(0), r"\w+\.one\.index")
-_rules(one_of(None), r"cohort\.simulate\.(client|workers|checkpoint)")
+_rules(one_of(None), r"cohort\.simulate\.(client|workers)")
+_rules(one_of(None, "kept"), r"cohort\.simulate\.checkpoint")
 
 _rules(lambda c: None, r"therapy\.\w+\.arms")
 _rules(one_of(None, None, (0,), (1, 0), (0, 2, 5)), r"\w+Gate\.antigens")
@@ -324,7 +325,6 @@ _rules(one_of(0, 0, 1, 5), r"\w+Gate\.antigen")
 _rules(between(1.0, 50.0), r"synergy")
 _rules(one_of("stanford_adult_1922_ball", "wangt2023_coadmin"), r"same_patients\.trial_key")
 _rules(one_of("trials", "kinetics"), r"dictionary\.columns\.table")
-_rules(one_of("key", "n_cr"), r"dictionary\.Column\.name")
 # Longer paths of six antigens take minutes, as the docstring says.
 _rules(one_of(1, 2, 3), r"attribution\.attribution\.longest")
 
@@ -389,7 +389,7 @@ PRODUCERS: dict[str, Callable[[Context], Any] | None] = {
 
 #: Classes that are filled by functions of the package alone, and not by users.
 RESULTS = re.compile(
-    r"(LineLaw|LinesAtInfusion|Founders|LossPath|Attribution|BatchLines|TumourTypes|LineRates|Batch|Courses|CourseLaws|StepLaws|CellTypes|DensityGroups|DensityBins|Panels|LineHistory|\w*Course|outcomes\.Cohort|Equilibrium"
+    r"(dictionary\.Column|LineLaw|LinesAtInfusion|Founders|LossPath|Attribution|BatchLines|TumourTypes|LineRates|Batch|Courses|CourseLaws|StepLaws|CellTypes|DensityGroups|DensityBins|Panels|LineHistory|\w*Course|outcomes\.Cohort|Equilibrium"
     r"|RelapseProbabilities|Expected|Prediction|course\.Courses|Summary|calibration\.(Calibration|Interval|Profile)|calibration_points\.(Points|Patients)|followup\.Observed|Incidence|FeedbackCohort|FeedbackCourses|records\.\w+|parameters\.Parameter|\w+Estimate)$"
 )
 
@@ -441,6 +441,8 @@ MAY_BE_IGNORED = re.compile(r"errors\.require_instance\.value|errors\.\w+\.scala
 
 #: Whole numbers of any size.
 ANY_SIZE = re.compile(r"\.seed$")
+#: Arguments that may be complex.
+COMPLEX = re.compile(r"generating_function\.(targeted|escaped)$")
 #: Arguments of which each entry is a number or an array: lists of unequal lengths are welcome.
 ROWS = re.compile(r"Gate\.fraction\.engagement$|gates\.cocktail\.\w+$")
 
