@@ -4,7 +4,7 @@ Each message reads "name is value; rule; remedy". A number is a real number: Non
 value or any other object is refused, although numpy would read some of them as numbers. Arrays
 are checked element by element; ``scalar=True`` refuses them where one number is meant. Nothing
 in a body, a trial or a laboratory is counted beyond 1e100, and products of numbers below it do not
-overflow; so larger ones are refused, too.
+overflow; so larger ones are refused, too, as are positive ones below 1e-300.
 """
 
 from __future__ import annotations
@@ -38,6 +38,11 @@ MOST_DRAWN = 10**7
 
 #: Largest size of a number; a product of three of it is a float still.
 _LARGEST = 1e100
+#: Smallest number above 0 where 0 is refused: others below it have lost digits, or their inverse
+#: overflows.
+_SMALLEST = 1e-300
+#: Numpy holds no larger whole number.
+_LARGEST_INTEGER = 2**63
 
 _LONGEST_SHOWN = 100
 
@@ -87,9 +92,7 @@ def _holds_truth_value(value: Any) -> bool:
 def _floats(value: Any) -> NDArray[np.float64] | None:
     """Return `value` as floats; None when it is not made of real numbers alone."""
     try:
-        # A whole number beyond 64 bits is an object to numpy, although it is a number.
-        plain = isinstance(value, int) and not isinstance(value, bool)
-        array = np.asarray(float(value) if plain else value)
+        array = np.asarray(value)
         if array.dtype.kind not in "iuf" or _holds_truth_value(value):
             return None
     except (TypeError, ValueError, OverflowError):
@@ -100,6 +103,11 @@ def _floats(value: Any) -> NDArray[np.float64] | None:
 
 
 def _numbers(name: str, value: Any, remedy: str, *, scalar: bool) -> NDArray[np.float64]:
+    if type(value) is int and abs(value) > _LARGEST_INTEGER:
+        raise ParameterError(
+            f"{name} is {_shown(value)}; it must be a number that a float or 64 bits hold; write "
+            f"large numbers as 1e30; {remedy}"
+        )
     values = _floats(value)
     if values is None:
         raise ParameterError(f"{name} is {_shown(value)}; it must be a number; {remedy}")
@@ -119,6 +127,8 @@ def _require(
         offender = values[~good].flat[0]
         if _LARGEST < abs(offender) < np.inf and np.all(test(np.sign(offender))):
             rule = f"it must be at most {_LARGEST:g} in size, so that products of it stay numbers"
+        if 0 < offender < _SMALLEST:
+            rule = f"it must be at least {_SMALLEST:g}, so that its inverse is a number"
         raise ParameterError(f"{name} is {_first_offender(values, good)}; {rule}; {remedy}")
     return values
 
@@ -166,7 +176,7 @@ def require_finite(
 def require_positive(
     name: str, value: ArrayLike, remedy: str, *, scalar: bool = False
 ) -> NDArray[np.float64]:
-    """Return `value` as floats, or raise when any of it is not finite and > 0.
+    """Return `value` as floats, or raise when any of it is not finite and > 0, or below 1e-300.
 
     Otherwise as `require_finite`.
     """
@@ -175,7 +185,7 @@ def require_positive(
         value,
         "it must be finite and > 0",
         remedy,
-        lambda v: (v > 0) & (v <= _LARGEST),
+        lambda v: (v >= _SMALLEST) & (v <= _LARGEST),
         scalar=scalar,
     )
 

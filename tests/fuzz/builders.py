@@ -33,6 +33,7 @@ from .draws import (
     Draw,
     between,
     day,
+    part,
     population,
     positive_day,
     rate,
@@ -64,6 +65,11 @@ def losses(c: Context) -> dict[str, Any]:
     drawn = {"per_antigen": tuple(draw(c) for _ in range(several_antigens))}
     both = ("common_mode", "shared_defect")
     return drawn | {name: draw(c) for name in both if c.rng.random() < 0.5}
+
+
+def two_losses(c: Context) -> Any:
+    draw = between(1e-15, 0.4, 0.0, 1e-300)
+    return antigens.Losses(per_antigen=(draw(c), draw(c)))
 
 
 def near_defaults(kind: type) -> Draw:
@@ -131,6 +137,11 @@ def follow_up(c: Context) -> dict[str, Any]:
         "death_rate": rate_or_none(c),
     }
     return drawn | ({"transplant": c.make("Transplant")} if c.rng.random() < 0.5 else {})
+
+
+def interval(c: Context) -> dict[str, Any]:
+    low, value, high = sorted(part(c) for _ in range(3))
+    return {"low": low, "value": value, "high": high}
 
 
 def event_times(c: Context) -> dict[str, Any]:
@@ -342,4 +353,5 @@ def feedback_run(c: Context) -> dict[str, Any]:
         "days": [0.0, c.log_uniform(1e-3, 100.0)],
         "n": 2,
         "rng": np.random.default_rng(1),
+        "most_steps": int(c.pick(100, 3000)),
     }

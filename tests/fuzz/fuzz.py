@@ -351,15 +351,12 @@ def _spoil_one(case: Case, c: Context) -> bool:
     if spoilt is None:
         return False
     value, must_refuse = spoilt
-    if any(value is rows for rows in draws.RAGGED) and rules.ROWS.search(
-        f"{case.target.name}.{name}"
-    ):
+    full = f"{case.target.name}.{name}"
+    if any(value is rows for rows in draws.RAGGED) and rules.ROWS.search(full):
         must_refuse = False
-    if any(value is number for number in draws.COMPLEX) and rules.COMPLEX.search(
-        f"{case.target.name}.{name}"
-    ):
+    if any(value is number for number in draws.COMPLEX) and rules.COMPLEX.search(full):
         must_refuse = False
-    if value is draws.HUGE and rules.ANY_SIZE.search(f"{case.target.name}.{name}"):
+    if value is draws.HUGE and rules.ANY_SIZE.search(full):
         must_refuse = False
     if p.kind is inspect.Parameter.VAR_POSITIONAL:
         whole = list(case.arguments.get(name, ())) or [value]
@@ -367,7 +364,7 @@ def _spoil_one(case: Case, c: Context) -> bool:
         value = whole
     case.arguments[name] = value
     case.kind = "bad"
-    return must_refuse and not rules.MAY_BE_IGNORED.search(f"{case.target.name}.{name}")
+    return must_refuse and not rules.MAY_BE_IGNORED.search(full)
 
 
 def main(arguments: list[str]) -> int:

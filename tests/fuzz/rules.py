@@ -89,6 +89,7 @@ _rules(lambda c: int(population(c)), r"growth_sampling\.sample_\w+\.size")
 _rules(builders.leukaemia, r"Leukaemia\(\)")
 _rules(builders.detection, r"Detection\(\)")
 _rules(builders.losses, r"Losses\(\)")
+_rules(builders.two_losses, r"double_loss_lines\w*\.losses")
 _rules(builders.patient, r"Patient\(\)")
 _rules(builders.gate, r"Therapy\.gate")
 for _kind in (
@@ -169,6 +170,8 @@ _rules(whole(0, 3), r"errors\.require_count\.minimum")
 _rules(one_of(0.5, "word"), r"errors\.require_instance\.value")
 _rules(one_of(float), r"errors\.require_instance\.kind")
 _rules(one_of("a word"), r"errors\.require_\w+\.(name|remedy)")
+
+_rules(one_of(65_536, 1, 1000), r"mutant_quantile\.largest")
 
 # Counts.
 _rules(whole(1, 60), r"cohort\.simulate\.n", r"simulate_range\.(start|stop)")
@@ -283,7 +286,8 @@ _rules(between(1e-3, 3.0), r"calibration\w*\.Model\.\w+_sd")
 _rules(between(1.01, 100.0), r"calibration\w*\.Model\.turnover")
 _rules(one_of(3.84, 1e-3, 100.0), r"calibration\.Profile\.interval\.value")
 _rules(between(0.1, 120.0), r"Landmark\.month")
-_rules(part, r"Landmark\.relapse_free", r"effective_patients\.\w+")
+_rules(part, r"Landmark\.relapse_free")
+_rules(builders.interval, r"effective_patients\(\)")
 _rules(between(1.0, 1e4), r"RelapseFreeCurve\.patients")
 _rules(whole(0, 99), r"PhenotypeCounts\.(antigen_\w+|lineage_switch)")
 _rules(maybe(whole(300, 999)), r"PhenotypeCounts\.infused")
@@ -374,7 +378,7 @@ PRODUCERS: dict[str, Callable[[Context], Any] | None] = {
     "line_law.LineLaw": builders.line_law,
     "exponents.LinesAtInfusion": lambda c: patient_lines(c.make("Patient")),
     "survival.RelapseProbabilities": lambda c: cr.relapse_probabilities(c.make("Patient")),
-    "attribution.Attribution": lambda c: attribution(c.make("Patient")),
+    "attribution.Attribution": lambda c: attribution(c.make("Patient"), longest=c.pick(1, 2, 3)),
     "survival_batch.BatchLines": lambda c: cr.relapse_lines_batch(c.make("Patient"), burden=[9e9]),
     "feedback_types.TumourTypes": builders.tumour_types,
     "celltypes.CellTypes": lambda c: celltypes.cell_types(c.make("Patient")),
