@@ -247,8 +247,11 @@ def _persons(
     regrowth = options["regrowth"]
     for number in range(start, stop):
         patient, subgroup = _person(patients, seed, number)
+        # The options are those of simulate_courses, which has checked them; as **options, one type
+        # stands for all, and the type checker cannot tell them apart.
         outcome, when = _one_person(patient, seed, number, courses, **options)  # type: ignore[arg-type]
         key = id(patient) if not isinstance(patients, DrawnPatients) else -1
+        # The same: one of the options, of whose type nothing is left but object.
         lines = known.get(key) or _lines(patient, regrowth)  # type: ignore[arg-type]
         if key >= 0:
             known[key] = lines

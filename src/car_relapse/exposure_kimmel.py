@@ -218,7 +218,8 @@ class CompetingProducts:
             gap = abs(float(y[0] - np.log(p.normal_capacity)))
             return float(np.log(max(cars, gap, 1e-300) / _SETTLED))
 
-        # The integrator reads this mark from the function it watches.
+        # The integrator reads this mark from the function it watches; a function may have
+        # attributes, but its type names none.
         settled.terminal = True  # type: ignore[attr-defined]
         for number, day in enumerate(days):
             for i, infusion in enumerate(self.infusions):

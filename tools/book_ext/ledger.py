@@ -183,6 +183,7 @@ class Symbols(LedgerDirective):
         caption = self.options.get("caption", self.CAPTION)
         name = self.options.get("name", "")
         region = self.table(caption, head, rows, name=name, sources=self.sources())
+        # The region's only child is the table, an element; a child might be text to the type.
         region.children[0]["classes"].append("symbols")  # type: ignore[index]
         return [region]
 
