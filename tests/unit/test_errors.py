@@ -88,14 +88,14 @@ def test_one_number_passes_where_one_is_meant(check, one):
 
 def test_a_whole_number_beyond_64_bits_is_to_be_written_as_a_float():
     # A record keeps what it was given, and numpy does not compute with it.
-    with pytest.raises(ParameterError, match="cells is 10{30}; .*as 1e30; give cells"):
+    with pytest.raises(ParameterError, match=r"cells is 10{30}; .*as 1e30; give cells"):
         errors.require_positive("cells", 10**30, "give cells")
     assert errors.require_positive("cells", 1e30, "") == 1e30
     assert errors.require_positive("cells", 2**63, "") == 2.0**63
 
 
 def test_a_number_whose_inverse_overflows_is_refused_where_it_must_be_positive():
-    with pytest.raises(ParameterError, match="rate is 9.99989e-321; it must be at least 1e-300"):
+    with pytest.raises(ParameterError, match=r"rate is 9\.99989e-321; it must be at least 1e-300"):
         errors.require_positive("rate", 1e-320, "give a rate")
     assert errors.require_positive("rate", 1e-300, "") == 1e-300
     assert errors.require_non_negative("rate", 1e-320, "") == 1e-320
