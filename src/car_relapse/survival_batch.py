@@ -191,7 +191,7 @@ def relapse_lines_batch(
             )
     laws = tuple(p.killing for p in products) if killing is None else tuple(killing)
     # Any exposure with a peak serves as a curve; what its type lacks, peak and declines, is
-    # asked for where the panels are made.
+    # asked for below.
     paths: tuple[Curves, ...] = (
         tuple(p.exposure for p in products) if curves is None else tuple(curves)  # type: ignore[misc]
     )
