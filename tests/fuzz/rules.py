@@ -90,6 +90,7 @@ _rules(lambda c: int(population(c)), r"growth_sampling\.sample_\w+\.size")
 _rules(builders.leukaemia, r"Leukaemia\(\)")
 _rules(builders.detection, r"Detection\(\)")
 _rules(builders.losses, r"Losses\(\)")
+_rules(builders.two_losses, r"double_loss_lines\w*\.losses")
 _rules(builders.patient, r"Patient\(\)")
 _rules(builders.gate, r"Therapy\.gate")
 for _kind in (
@@ -174,6 +175,8 @@ _rules(whole(0, 3), r"errors\.require_count\.minimum")
 _rules(one_of(0.5, "word"), r"errors\.require_instance\.value")
 _rules(one_of(float), r"errors\.require_instance\.kind")
 _rules(one_of("a word"), r"errors\.require_\w+\.(name|remedy)")
+
+_rules(one_of(65_536, 1, 1000), r"mutant_quantile\.largest")
 
 # Counts.
 _rules(whole(1, 60), r"cohort\.simulate\.n", r"simulate_range\.(start|stop)")
@@ -288,7 +291,8 @@ _rules(between(1e-3, 3.0), r"calibration\w*\.Model\.\w+_sd")
 _rules(between(1.01, 100.0), r"calibration\w*\.Model\.turnover")
 _rules(one_of(3.84, 1e-3, 100.0), r"calibration\.Profile\.interval\.value")
 _rules(between(0.1, 120.0), r"Landmark\.month")
-_rules(part, r"Landmark\.relapse_free", r"effective_patients\.\w+")
+_rules(part, r"Landmark\.relapse_free")
+_rules(builders.interval, r"effective_patients\(\)")
 _rules(between(1.0, 1e4), r"RelapseFreeCurve\.patients")
 _rules(whole(0, 99), r"PhenotypeCounts\.(antigen_\w+|lineage_switch)")
 _rules(maybe(whole(300, 999)), r"PhenotypeCounts\.infused")
@@ -333,7 +337,8 @@ _rules(builders.subgroup, r"Subgroup\(\)")
 _rules(one_of((), (("birth_rate", "loss", 0.5),)), r"Spread\.correlation")
 _rules(between(1e-3, 2.0, 0.0), r"Spread\.\w+")
 _rules(one_of(0), r"\w+\.one\.index")
-_rules(one_of(None), r"cohort\.simulate\.(client|workers|checkpoint)")
+_rules(one_of(None), r"cohort\.simulate\.(client|workers)")
+_rules(one_of(None, "kept"), r"cohort\.simulate\.checkpoint")
 
 _rules(lambda c: None, r"therapy\.\w+\.arms")
 _rules(one_of(None, None, (0,), (1, 0), (0, 2, 5)), r"\w+Gate\.antigens")
@@ -342,7 +347,6 @@ _rules(one_of(0, 0, 1, 5), r"\w+Gate\.antigen")
 _rules(between(1.0, 50.0), r"synergy")
 _rules(one_of("stanford_adult_1922_ball", "wangt2023_coadmin"), r"same_patients\.trial_key")
 _rules(one_of("trials", "kinetics"), r"dictionary\.columns\.table")
-_rules(one_of("key", "n_cr"), r"dictionary\.Column\.name")
 # Longer paths of six antigens take minutes, as the docstring says.
 _rules(one_of(1, 2, 3), r"attribution\.attribution\.longest")
 
@@ -392,7 +396,7 @@ PRODUCERS: dict[str, Callable[[Context], Any] | None] = {
     "line_law.LineLaw": builders.line_law,
     "exponents.LinesAtInfusion": lambda c: patient_lines(c.make("Patient")),
     "survival.RelapseProbabilities": lambda c: cr.relapse_probabilities(c.make("Patient")),
-    "attribution.Attribution": lambda c: attribution(c.make("Patient")),
+    "attribution.Attribution": lambda c: attribution(c.make("Patient"), longest=c.pick(1, 2, 3)),
     "survival_batch.BatchLines": lambda c: cr.relapse_lines_batch(c.make("Patient"), burden=[9e9]),
     "feedback_types.TumourTypes": builders.tumour_types,
     "celltypes.CellTypes": lambda c: celltypes.cell_types(c.make("Patient")),
@@ -409,6 +413,8 @@ PRODUCERS: dict[str, Callable[[Context], Any] | None] = {
 RESULTS = re.compile(
     r"(LineLaw|LinesAtInfusion|Founders|LossPath|Attribution|BatchLines|TumourTypes|LineRates|Batch|Courses|CourseLaws|StepLaws|CellTypes|DensityGroups|DensityBins|Panels|LineHistory|\w*Course|outcomes\.Cohort|Equilibrium"
     r"|RelapseProbabilities|Expected|Prediction|course\.Courses|Summary|calibration\.(Calibration|Interval|Profile)|calibration_points\.(Points|Patients)|followup\.Observed|Incidence|FeedbackCohort|FeedbackCourses|records\.\w+|parameters\.Parameter|symbols\.\w+|\w+Estimate)$"
+    r"(dictionary\.Column|LineLaw|LinesAtInfusion|Founders|LossPath|Attribution|BatchLines|TumourTypes|LineRates|Batch|Courses|CourseLaws|StepLaws|CellTypes|DensityGroups|DensityBins|Panels|LineHistory|\w*Course|outcomes\.Cohort|Equilibrium"
+    r"|RelapseProbabilities|Expected|Prediction|course\.Courses|Summary|calibration\.(Calibration|Interval|Profile)|calibration_points\.(Points|Patients)|followup\.Observed|Incidence|FeedbackCohort|FeedbackCourses|records\.\w+|parameters\.Parameter|\w+Estimate)$"
 )
 
 #: What is not called, and why.
@@ -459,6 +465,8 @@ MAY_BE_IGNORED = re.compile(r"errors\.require_instance\.value|errors\.\w+\.scala
 
 #: Whole numbers of any size.
 ANY_SIZE = re.compile(r"\.seed$")
+#: Arguments that may be complex.
+COMPLEX = re.compile(r"generating_function\.(targeted|escaped)$")
 #: Arguments of which each entry is a number or an array: lists of unequal lengths are welcome.
 ROWS = re.compile(r"Gate\.fraction\.engagement$|gates\.cocktail\.\w+$")
 
