@@ -28,6 +28,9 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 ROOT = Path(__file__).resolve().parents[1]
 
 CELL_TIMEOUT = 60  # seconds after which a cell counts as hung
+# What a reader waits for, in seconds; `make test` holds every notebook to it.
+CELL_BUDGET = 10
+NOTEBOOK_BUDGET = 60
 WIDGET = "application/vnd.jupyter.widget-view+json"
 WIDGET_TAGS = {"nbval-ignore-output", "remove-output"}
 SIGNIFICANT_DIGITS = 8  # of a printed decimal: more would differ between machines
@@ -71,6 +74,27 @@ def execute(notebook: nbformat.NotebookNode, folder: Path) -> tuple[float, float
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
         raise NotebookError(str(error).strip()) from None
     return sum(seconds.values()), max(seconds.values(), default=0.0)
+
+
+def slow(
+    seconds: Mapping[str, float],
+    *,
+    cell_budget: float = CELL_BUDGET,
+    notebook_budget: float = NOTEBOOK_BUDGET,
+) -> list[str]:
+    """Return a sentence for every cell, and for the whole notebook, that takes too long.
+
+    >>> slow({"cell 1": 0.5, "cell 2": 11.25})
+    ['cell 2 took 11.2 s, and a cell may take 10 s']
+    """
+    found = [
+        f"{name} took {taken:.1f} s, and a cell may take {cell_budget:g} s"
+        for name, taken in seconds.items()
+        if taken > cell_budget
+    ]
+    if (total := sum(seconds.values())) > notebook_budget:
+        found.append(f"its cells took {total:.1f} s, and a notebook may take {notebook_budget:g} s")
+    return found
 
 
 def label(cell: nbformat.NotebookNode) -> str | None:

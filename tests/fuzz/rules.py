@@ -91,6 +91,7 @@ _rules(builders.detection, r"Detection\(\)")
 _rules(builders.losses, r"Losses\(\)")
 _rules(builders.scenario, r"Scenario\(\)")
 _rules(one_of("", "version = 1", "x", cr.Scenario().to_text()), r"parse_scenario\.text")
+_rules(one_of("mine.toml"), r"parse_scenario\.source")
 _rules(builders.patient, r"Patient\(\)")
 _rules(builders.gate, r"Therapy\.gate")
 for _kind in (
