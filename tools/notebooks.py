@@ -48,8 +48,8 @@ class NotebookError(Exception):
     """A notebook cannot be executed, captioned or stored."""
 
 
-def execute(notebook: nbformat.NotebookNode, folder: Path) -> tuple[float, float]:
-    """Run the notebook in place; return the seconds of all cells and of the slowest one."""
+def execute(notebook: nbformat.NotebookNode, folder: Path) -> dict[int, float]:
+    """Run the notebook in place; return the seconds of each cell of code, by its number."""
     starts: dict[int, float] = {}
     seconds: dict[int, float] = {}
 
@@ -57,7 +57,7 @@ def execute(notebook: nbformat.NotebookNode, folder: Path) -> tuple[float, float
         starts[cell_index] = time.perf_counter()
 
     def executed(cell: Any, cell_index: int, execute_reply: Any) -> None:
-        seconds[cell_index] = time.perf_counter() - starts[cell_index]
+        seconds[cell_index + 1] = time.perf_counter() - starts[cell_index]
 
     client = NotebookClient(
         notebook,
@@ -73,7 +73,7 @@ def execute(notebook: nbformat.NotebookNode, folder: Path) -> tuple[float, float
         client.execute()
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
         raise NotebookError(str(error).strip()) from None
-    return sum(seconds.values()), max(seconds.values(), default=0.0)
+    return seconds
 
 
 def slow(
@@ -255,8 +255,8 @@ def store(path: Path, *, run: bool) -> str:
     notebook = normalise(nbformat.reader.reads(path.read_text(encoding="utf-8")))
     report = "captioned"
     if run:
-        total, slowest = execute(notebook, path.parent)
-        report = f"{total:.1f} s, slowest cell {slowest:.1f} s"
+        seconds = execute(notebook, path.parent).values()
+        report = f"{sum(seconds):.1f} s, slowest cell {max(seconds, default=0.0):.1f} s"
     if any(label(cell) for cell in notebook.cells):
         caption(notebook, registry())
     if found := problems(notebook):
