@@ -15,6 +15,7 @@ from car_relapse.figures.atlas import (
     response_other,
 )
 from car_relapse.figures.burden import burden_feedback, burden_or_memory
+from car_relapse.figures.choose_your_car import compose, scenario_choices, scenario_outcome
 from car_relapse.figures.constructs import construct_outcomes
 from car_relapse.figures.living_drug import cohort_denominators, stein_curve
 from car_relapse.figures.style import Drawing, Quoted
@@ -34,6 +35,7 @@ __all__ = [
     "burden_or_memory",
     "cohort_denominators",
     "cohort_outcome",
+    "compose",
     "construct_outcomes",
     "escape_timing",
     "jackpots",
@@ -47,6 +49,8 @@ __all__ = [
     "relapse_split_by_cohort",
     "response_leukaemia",
     "response_other",
+    "scenario_choices",
+    "scenario_outcome",
     "second_antigen",
     "stein_curve",
     "two_patients",
@@ -74,6 +78,8 @@ def builders() -> Mapping[str, Callable[[], Drawing]]:
             "construct-outcomes": construct_outcomes,
             "second-antigen": second_antigen,
             "weak-arm": weak_arm,
+            "scenario-choices": scenario_choices,
+            "scenario-outcome": scenario_outcome,
             "response-leukaemia": response_leukaemia,
             "response-other": response_other,
             "phenotype-forest": phenotype_forest,
