@@ -20,6 +20,7 @@ __all__ = [
     "EvidenceError",
     "LedgerError",
     "ParameterError",
+    "ScenarioError",
     "require_broadcast",
     "require_count",
     "require_finite",
@@ -65,6 +66,10 @@ class LedgerError(CarRelapseError, KeyError):
 
 class EvidenceError(CarRelapseError, ValueError):
     """An evidence table is empty, malformed, or does not hold what was asked of it."""
+
+
+class ScenarioError(CarRelapseError, ValueError):
+    """A scenario file cannot be read or written, or what it holds is no scenario."""
 
 
 def _shown(value: Any) -> str:

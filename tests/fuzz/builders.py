@@ -54,6 +54,22 @@ def leukaemia(c: Context) -> dict[str, Any]:
     return {"birth_rate": birth, "death_rate": death, "burden": population(c)}
 
 
+def scenario(c: Context) -> dict[str, Any]:
+    antigens = int(c.pick(1, 2, 3))
+    construct = "single" if antigens == 1 else c.pick("tandem", "bicistronic", "and")
+    arms = (1.0, *(float(c.pick(0.5, 1.0)) for _ in range(antigens - 1)))
+    losses = tuple(c.log_uniform(1e-14, 1e-4) for _ in range(antigens))
+    return {
+        "name": c.pick("mine", "", "two\nlines"),
+        "construct": construct,
+        "antigens": ("CD19", "CD20", "CD22")[:antigens],
+        "arms": arms if construct == "bicistronic" else None,
+        "losses": cr.Losses(per_antigen=losses),
+        "leukaemia": c.make("Leukaemia"),
+        "birth_rate_log_sd": float(c.pick(0.0, 0.3)),
+    }
+
+
 def detection(c: Context) -> dict[str, Any]:
     low = population(c)
     return {"remission_cells": low, "relapse_cells": low * c.log_uniform(1.001, 1e6)}

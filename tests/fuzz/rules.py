@@ -91,6 +91,9 @@ _rules(builders.leukaemia, r"Leukaemia\(\)")
 _rules(builders.detection, r"Detection\(\)")
 _rules(builders.losses, r"Losses\(\)")
 _rules(builders.two_losses, r"double_loss_lines\w*\.losses")
+_rules(builders.scenario, r"Scenario\(\)")
+_rules(one_of("", "version = 1", "x", cr.Scenario().to_text()), r"parse_scenario\.text")
+_rules(one_of("mine.toml"), r"parse_scenario\.source")
 _rules(builders.patient, r"Patient\(\)")
 _rules(builders.gate, r"Therapy\.gate")
 for _kind in (
@@ -425,7 +428,7 @@ LEFT_OUT = re.compile(
             # They start processes or print; their own tests look at what goes wrong there.
             r"workers\.|progress\.|scaleout\.(reduce_on|simulate_on|simulate_in_processes)$",
             # They read and write files of the package, whose format has tests of its own.
-            r"checkpoint\.|calibration_table\.",
+            r"checkpoint\.|calibration_table\.|scenario\.(read|write)_scenario$",
             # Minutes for one answer.
             r"calibration_prediction\.predict$",
             # Steps of an algorithm: what they are given is the result of the step before, was

@@ -9,6 +9,7 @@ import pytest
 from scipy.optimize import brentq
 
 import car_relapse as cr
+from car_relapse import figures
 from car_relapse.growth import no_surviving_line
 
 
@@ -73,3 +74,34 @@ def test_a_second_target_leaves_the_common_mode():
     one = cr.Losses(per_antigen=(1e-13,))
     alone = cr.relapse_probabilities(replace(patient, losses=one)).antigen_negative
     assert escape(1e-13) == pytest.approx(alone, rel=1e-6)
+
+
+def test_a_fifth_of_the_killing_rate_is_a_second_arm_strong_enough_and_a_tenth_is_not():
+    lost = {}
+    for arm in (0.1, 0.2):
+        scenario = replace(figures.compose("bicistronic"), arms=(1.0, arm))
+        cohort = cr.simulate(scenario.population(), 6400, seed=20260131)
+        lost[arm] = sum(cohort.share(cr.Outcome(kind))[0] for kind in (2, 4, 5))
+    assert lost[0.2] < 0.1 < lost[0.1]
+
+
+def test_a_mistyped_construct_is_refused_and_another_one_is_read():
+    text = figures.compose("tandem").to_text()
+    with pytest.raises(cr.ScenarioError, match="one of single, tandem, bicistronic, and"):
+        cr.parse_scenario(text.replace('kind = "tandem"', 'kind = "tandm"'))
+    sent = cr.parse_scenario(text.replace('kind = "tandem"', 'kind = "and"'))
+    assert sent.population().engagement == (1.0, 0.0, 0.0, 0.0)
+
+
+def test_a_hundred_patients_do_not_tell_a_weak_second_arm_from_a_strong_one():
+    shares = {
+        n: [
+            cr.simulate(figures.compose(construct).population(), n, seed=5).share(cr.Outcome.CURED)
+            for construct in ("bicistronic", "tandem")
+        ]
+        for n in (100, 10_000)
+    }
+    for n, ((weak, one), (strong, other)) in shares.items():
+        clear = strong - weak > 3 * np.hypot(one, other)
+        assert clear == (n == 10_000)
+        assert strong - weak > 0

@@ -17,6 +17,7 @@ from car_relapse.figures.atlas import (
     response_other,
 )
 from car_relapse.figures.burden import burden_feedback, burden_or_memory
+from car_relapse.figures.choose_your_car import compose, scenario_choices, scenario_outcome
 from car_relapse.figures.constructs import construct_outcomes
 from car_relapse.figures.engagers import (
     engager_cycles,
@@ -57,6 +58,7 @@ __all__ = [
     "bystander_chances",
     "cohort_denominators",
     "cohort_outcome",
+    "compose",
     "construct_outcomes",
     "density_lines",
     "density_switching",
@@ -82,6 +84,8 @@ __all__ = [
     "relapse_split_by_cohort",
     "response_leukaemia",
     "response_other",
+    "scenario_choices",
+    "scenario_outcome",
     "second_antigen",
     "stein_curve",
     "two_patients",
@@ -118,6 +122,8 @@ def builders() -> Mapping[str, Callable[[], Drawing]]:
             "mixture-courses": mixture_courses,
             "bystander-chances": bystander_chances,
             "published-tumours": published_tumours,
+            "scenario-choices": scenario_choices,
+            "scenario-outcome": scenario_outcome,
             "response-leukaemia": response_leukaemia,
             "response-other": response_other,
             "phenotype-forest": phenotype_forest,
