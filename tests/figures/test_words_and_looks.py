@@ -42,6 +42,13 @@ SCALE = {
     "construct-outcomes": set(),
     "second-antigen": {"48"},
     "weak-arm": set(),
+    "loss-paths": set(),
+    "u-squared": set(),
+    "second-infusion": set(),
+    "antigen-ceiling": set(),
+    "gate-truth": set(),
+    "gate-price": {"28"},
+    "gate-frontier": {"28"},
     # The digits of 4-1BB, and the level of the intervals.
     "response-leukaemia": {"95"},
     "response-other": {"95"},

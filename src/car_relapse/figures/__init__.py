@@ -17,8 +17,15 @@ from car_relapse.figures.atlas import (
 from car_relapse.figures.burden import burden_feedback, burden_or_memory
 from car_relapse.figures.constructs import construct_outcomes
 from car_relapse.figures.living_drug import cohort_denominators, stein_curve
+from car_relapse.figures.logic_gates import gate_frontier, gate_price, gate_truth
 from car_relapse.figures.style import Drawing, Quoted
 from car_relapse.figures.t_cells_leave import persistence_hazards, persistence_map, two_patients
+from car_relapse.figures.two_targets import (
+    antigen_ceiling,
+    loss_paths,
+    second_infusion,
+    u_squared,
+)
 from car_relapse.figures.two_ways import (
     cohort_outcome,
     outcome_by_level,
@@ -29,6 +36,7 @@ from car_relapse.figures.what_would_stop_it import second_antigen, weak_arm
 __all__ = [
     "Drawing",
     "Quoted",
+    "antigen_ceiling",
     "builders",
     "burden_feedback",
     "burden_or_memory",
@@ -36,7 +44,11 @@ __all__ = [
     "cohort_outcome",
     "construct_outcomes",
     "escape_timing",
+    "gate_frontier",
+    "gate_price",
+    "gate_truth",
     "jackpots",
+    "loss_paths",
     "outcome_by_level",
     "persistence_hazards",
     "persistence_map",
@@ -48,8 +60,10 @@ __all__ = [
     "response_leukaemia",
     "response_other",
     "second_antigen",
+    "second_infusion",
     "stein_curve",
     "two_patients",
+    "u_squared",
     "weak_arm",
 ]
 
@@ -74,6 +88,13 @@ def builders() -> Mapping[str, Callable[[], Drawing]]:
             "construct-outcomes": construct_outcomes,
             "second-antigen": second_antigen,
             "weak-arm": weak_arm,
+            "loss-paths": loss_paths,
+            "u-squared": u_squared,
+            "second-infusion": second_infusion,
+            "antigen-ceiling": antigen_ceiling,
+            "gate-truth": gate_truth,
+            "gate-price": gate_price,
+            "gate-frontier": gate_frontier,
             "response-leukaemia": response_leukaemia,
             "response-other": response_other,
             "phenotype-forest": phenotype_forest,
