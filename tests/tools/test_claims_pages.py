@@ -35,7 +35,7 @@ NOTEBOOK = (
     "## Take-aways\n\n"
     "1. From a notebook. [claim-sample-third](../book/claims.md#claim-sample-third)\n"
 )
-CLAIMS = "# Claims\n\n```{claims-tables}\n```\n"
+CLAIMS = "# Claims\n\n```{claims-list}\n```\n"
 TOC = """
 root: book/index
 parts:
@@ -133,7 +133,7 @@ def test_a_sound_book_has_no_problem_and_no_warning(project: Path) -> None:
     assert 'href="claims.html#claim-two-ways-first"' in page
     assert "<em>emphasis</em>" in page
     assert "tests/<wbr>claims/<wbr>test_<wbr>two_<wbr>ways.<wbr>py" in claims
-    assert re.search(r'<tr[^>]* id="claim-two-ways-first">', claims)
+    assert re.search(r'<dt[^>]* id="claim-two-ways-first">', claims)
     assert 'href="two-ways.html#claim-two-ways-first"' in claims
     assert r"\(N\)" in claims
     assert "standard error" in claims

@@ -11,6 +11,7 @@ import pytest
 from small_book import build_small_book, built_page
 
 from car_relapse.parameters import ledger as all_rows
+from car_relapse.symbols import symbol_table
 
 ROOT = Path(__file__).resolve().parents[2]
 WORDS = " ".join(["word"] * 300)
@@ -160,6 +161,16 @@ class TestSymbols:
     def test_a_source_that_the_bibliography_lacks_is_a_warning(self, tmp_path):
         _, warned = build(tmp_path, "# Page\n\n```{parameters} stein\n```\n")
         assert "add the entry" in warned
+
+    def test_the_symbol_table_of_a_notebook_links_to_the_rows(self, tmp_path):
+        table = symbol_table("loss.cd19", "loss.common_mode")._repr_markdown_()
+        page = f"# Page\n\n{table.replace('../book/parameters.md', 'other.md')}\n"
+        rows = f"# Ledger\n\n```{{parameters}} loss\n```\n{TERMS}"
+        html, warned = build(tmp_path, page, rows)
+        assert warned == ""
+        assert 'href="other.html#par-loss-cd19"' in html
+        _, warned = build(tmp_path, page.replace("par-loss-common-mode", "par-loss-nothing"), rows)
+        assert "par-loss-nothing" in warned
 
 
 class TestTheLedgerItself:

@@ -13,6 +13,8 @@ from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective
 
+from car_relapse.symbols import plain
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -21,11 +23,6 @@ if TYPE_CHECKING:
 #: The tables of evidence that the package ships, by the names of their files.
 EVIDENCE = ("trials", "mechanisms", "kinetics", "landmarks")
 _THEME_REGION = "pst-scrollable-table-container"
-
-
-def plain(text: str) -> str:
-    """Return text whose characters mean nothing to the page's parser."""
-    return "".join(f"\\{c}" if c in "*_`[]<>{}$\\|~#@" else c for c in text)
 
 
 class scroll_region(nodes.General, nodes.Element):
