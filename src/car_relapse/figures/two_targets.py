@@ -32,7 +32,7 @@ from car_relapse.figures.style import (
 from car_relapse.gates import OrGate, SingleGate
 from car_relapse.outcomes import default_detection
 from car_relapse.patient import Patient
-from car_relapse.resistance import surviving_double_loss_lines
+from car_relapse.resistance import full_loss_lines, surviving_double_loss_lines
 from car_relapse.survival import relapse_probabilities
 from car_relapse.therapy import sequential
 
@@ -204,14 +204,17 @@ def u_squared() -> Drawing:
     one_stroke = common * size
     # The loss probability at which two steps weigh as much as one stroke.
     even = float(np.exp(np.interp(np.log(one_stroke), np.log(steps), np.log(u))))
-    some = np.logspace(-13, -6, 8)
-    both = (replace(patient.losses, per_antigen=(loss, loss), common_mode=0.0) for loss in some)
-    exact = np.array(
+    some = np.logspace(-12.5, -6.5, 7)
+    solved = np.array(
         [
-            relapse_probabilities(
-                replace(patient, losses=losses, therapy=replace(patient.products[0], gate=OrGate()))
-            ).preexisting_class_lines[2]
-            for losses in both
+            full_loss_lines(
+                size,
+                birth_rate=patient.leukaemia.birth_rate,
+                death_rate=patient.leukaemia.death_rate,
+                losses=Losses(per_antigen=(loss, loss)),
+                lasting="for ever",
+            )
+            for loss in some.tolist()
         ]
     )
     numbers = {
@@ -231,8 +234,8 @@ def u_squared() -> Drawing:
         ax.plot(u, np.full_like(u, one_stroke), "--", color=INK, label="one stroke, fitted")
         ax.plot(u, steps, color=NEGATIVE, label="two steps, formula")
         ax.plot(
-            some, exact, "o", linestyle="none", color=NEGATIVE, markerfacecolor="white",
-            markersize=8, label="two steps, library",
+            some, solved, "o", linestyle="none", color=NEGATIVE, markerfacecolor="white",
+            markersize=8, label="two steps, solved",
         )  # fmt: skip
         ax.plot(u, guess, ":", color=POSITIVE, label="the guess $u^2N$")
         ax.axvline(fitted, color=NEUTRAL, linewidth=1.0)
@@ -369,8 +372,9 @@ def second_infusion(
                 _SIZES, 100 * found, dashes, marker=marker, color=colour, label=f"arm {w:g}",
                 markerfacecolor=colour if filled else "white",
             )  # fmt: skip
-        for cells in (limits.remission_cells, limits.relapse_cells):
+        for name, cells in (("MRD", limits.remission_cells), ("relapse", limits.relapse_cells)):
             right.axvline(cells, color=NEUTRAL, linewidth=1.0, linestyle=":")
+            right.text(0.75 * cells, 2, name, rotation=90, ha="right", va="bottom", color=NEUTRAL)
         right.set_xscale("log")
         right.set_ylim(0, 100)
         right.set_xlabel("cells when it is given")
