@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from car_relapse.antigens import Losses as Losses
     from car_relapse.antigens import Plasticity as Plasticity
     from car_relapse.attribution import attribution as attribution
+    from car_relapse.calibration_model import calibrated_patient as calibrated_patient
     from car_relapse.calibration_model import calibrated_population as calibrated_population
     from car_relapse.celltypes import CellTypes as CellTypes
     from car_relapse.celltypes import cell_types as cell_types
@@ -88,7 +89,10 @@ _NAMES = {
         "Plasticity",
     ),
     "attribution": ("attribution",),
-    "calibration_model": ("calibrated_population",),
+    "calibration_model": (
+        "calibrated_patient",
+        "calibrated_population",
+    ),
     "celltypes": (
         "CellTypes",
         "cell_types",

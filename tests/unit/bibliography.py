@@ -131,4 +131,5 @@ def cited_in(text: str) -> set[str]:
 
 def linked_dois(text: str) -> set[str]:
     """Return every DOI that a notebook links to."""
-    return set(re.findall(r"\(https?://doi\.org/(10\.\d{4,9}/[^)\s]+)\)", text))
+    # A DOI may hold pairs of brackets, as those of The Lancet do.
+    return set(re.findall(r"\(https?://doi\.org/(10\.\d{4,9}/(?:\([^()\s]*\)|[^()\s])+)\)", text))

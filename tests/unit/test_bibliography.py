@@ -138,3 +138,4 @@ def test_citations_and_links_are_read():
     assert cited_in("As {cite:p}`a2020, b2021` and {cite:t}`c` say.") == {"a2020", "b2021", "c"}
     text = "See [doi](https://doi.org/10.1000/a.b)."
     assert linked_dois(text) == {"10.1000/a.b"}
+    assert linked_dois("[x](https://doi.org/10.1000/S1(23)4-5)).") == {"10.1000/S1(23)4-5"}

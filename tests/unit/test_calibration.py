@@ -39,7 +39,12 @@ from car_relapse.calibration_law import (
     expected_relapses,
     surviving_lines_cdf,
 )
-from car_relapse.calibration_model import deviance_residuals, expected_counts, saturated
+from car_relapse.calibration_model import (
+    calibrated_patient,
+    deviance_residuals,
+    expected_counts,
+    saturated,
+)
 from car_relapse.calibration_points import Patients, points
 from car_relapse.calibration_prediction import exact_interval, predict
 from car_relapse.cohort import simulate
@@ -523,3 +528,11 @@ def test_the_public_names_of_the_calibration_are_there():
 def test_the_spread_of_growth_is_that_of_the_measured_mean_and_standard_deviation():
     sd = np.sqrt(np.log1p((7.3 / 6.9) ** 2))
     assert ledger_values().growth_log_sd == pytest.approx(sd, abs=5e-4)
+
+
+def test_the_calibrated_patient_has_the_medians_of_the_population():
+    patient, people = calibrated_patient(), calibrated_population()
+    assert (patient.leukaemia, patient.losses) == (people.leukaemia, people.losses)
+    (product,) = patient.products
+    assert (product.exposure, product.killing) == (stein_typical(), people.killing)
+    assert calibrated_patient(1e9).leukaemia == replace(people.leukaemia, burden=1e9)

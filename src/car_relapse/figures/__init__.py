@@ -37,8 +37,15 @@ from car_relapse.figures.one_target import (
     phase_diagram,
     relapse_race,
 )
+from car_relapse.figures.logic_gates import gate_frontier, gate_price, gate_truth
 from car_relapse.figures.style import Drawing, Quoted
 from car_relapse.figures.t_cells_leave import persistence_hazards, persistence_map, two_patients
+from car_relapse.figures.two_targets import (
+    antigen_ceiling,
+    loss_paths,
+    second_infusion,
+    u_squared,
+)
 from car_relapse.figures.two_ways import (
     cohort_outcome,
     outcome_by_level,
@@ -52,6 +59,7 @@ __all__ = [
     "Quoted",
     "antigen_coverage",
     "aplasia_predictor",
+    "antigen_ceiling",
     "builders",
     "burden_feedback",
     "burden_or_memory",
@@ -69,8 +77,12 @@ __all__ = [
     "engager_levels",
     "engager_phenotype",
     "escape_timing",
+    "gate_frontier",
+    "gate_price",
+    "gate_truth",
     "jackpots",
     "mixture_courses",
+    "loss_paths",
     "outcome_by_level",
     "persistence_hazards",
     "persistence_map",
@@ -87,9 +99,11 @@ __all__ = [
     "scenario_choices",
     "scenario_outcome",
     "second_antigen",
+    "second_infusion",
     "stein_curve",
     "two_patients",
     "unfitted_cohorts",
+    "u_squared",
     "weak_arm",
 ]
 
@@ -124,6 +138,13 @@ def builders() -> Mapping[str, Callable[[], Drawing]]:
             "published-tumours": published_tumours,
             "scenario-choices": scenario_choices,
             "scenario-outcome": scenario_outcome,
+            "loss-paths": loss_paths,
+            "u-squared": u_squared,
+            "second-infusion": second_infusion,
+            "antigen-ceiling": antigen_ceiling,
+            "gate-truth": gate_truth,
+            "gate-price": gate_price,
+            "gate-frontier": gate_frontier,
             "response-leukaemia": response_leukaemia,
             "response-other": response_other,
             "phenotype-forest": phenotype_forest,
