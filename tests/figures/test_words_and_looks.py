@@ -42,7 +42,6 @@ SCALE = {
     "construct-outcomes": set(),
     "second-antigen": {"48"},
     "weak-arm": set(),
-<<<<<<< HEAD
     "phase-diagram": {"30", "2000"},
     # What is multiplied, by how much.
     "relapse-race": {"1", "4", "10"},
@@ -53,7 +52,6 @@ SCALE = {
     "mixture-courses": {"0", "20", "50", "90"},
     "bystander-chances": {"0", "80"},
     "published-tumours": {"30"},
-=======
     "loss-paths": set(),
     "u-squared": set(),
     "second-infusion": set(),
@@ -61,7 +59,6 @@ SCALE = {
     "gate-truth": set(),
     "gate-price": {"28"},
     "gate-frontier": {"28"},
->>>>>>> targets
     # The digits of 4-1BB, and the level of the intervals.
     "response-leukaemia": {"95"},
     "response-other": {"95"},

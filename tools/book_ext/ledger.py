@@ -150,13 +150,9 @@ class Symbols(LedgerDirective):
         head = ("Symbol", "Meaning", "Value", "Unit", "Certainty")
         caption = self.options.get("caption", self.CAPTION)
         name = self.options.get("name", "")
-<<<<<<< HEAD
         # A formula is no name for a row: some readers of screens pass over it.
         region = self.table(caption, head, rows, name=name, sources=self.sources(), heading=1)
-=======
-        region = self.table(caption, head, rows, name=name, sources=self.sources())
         # The region's only child is the table, an element; a child might be text to the type.
->>>>>>> fuzz
         region.children[0]["classes"].append("symbols")  # type: ignore[index]
         return [region]
 

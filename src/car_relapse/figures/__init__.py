@@ -32,12 +32,12 @@ from car_relapse.figures.glioblastoma import (
     published_tumours,
 )
 from car_relapse.figures.living_drug import cohort_denominators, stein_curve
+from car_relapse.figures.logic_gates import gate_frontier, gate_price, gate_truth
 from car_relapse.figures.one_target import (
     aplasia_predictor,
     phase_diagram,
     relapse_race,
 )
-from car_relapse.figures.logic_gates import gate_frontier, gate_price, gate_truth
 from car_relapse.figures.style import Drawing, Quoted
 from car_relapse.figures.t_cells_leave import persistence_hazards, persistence_map, two_patients
 from car_relapse.figures.two_targets import (
@@ -57,9 +57,9 @@ from car_relapse.figures.what_would_stop_it import second_antigen, weak_arm
 __all__ = [
     "Drawing",
     "Quoted",
+    "antigen_ceiling",
     "antigen_coverage",
     "aplasia_predictor",
-    "antigen_ceiling",
     "builders",
     "burden_feedback",
     "burden_or_memory",
@@ -81,8 +81,8 @@ __all__ = [
     "gate_price",
     "gate_truth",
     "jackpots",
-    "mixture_courses",
     "loss_paths",
+    "mixture_courses",
     "outcome_by_level",
     "persistence_hazards",
     "persistence_map",
@@ -102,8 +102,8 @@ __all__ = [
     "second_infusion",
     "stein_curve",
     "two_patients",
-    "unfitted_cohorts",
     "u_squared",
+    "unfitted_cohorts",
     "weak_arm",
 ]
 
