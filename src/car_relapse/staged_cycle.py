@@ -150,6 +150,13 @@ def staged_survival(
         ahead = np.append(u[1:], (2.0 - u[0]) * u[0])
         return np.asarray(cycle.stage_rate * (ahead - u) - death(stop - back) * u)
 
+    onward = cycle.stage_rate * (np.eye(cycle.stages, k=1) - np.eye(cycle.stages))
+
+    def jacobian(back: float, u: Floats) -> Floats:
+        matrix = onward - death(stop - back) * np.eye(cycle.stages)
+        matrix[-1, 0] += 2.0 * cycle.stage_rate * (1.0 - u[0])
+        return np.asarray(matrix)
+
     chances = _constant(cycle, death(stop))
     turns = [float(stop - day) for day in np.sort(corners)[::-1] if 0 < day < stop]
     first = 0.0
@@ -157,7 +164,7 @@ def staged_survival(
         if last > first:
             # Chances as small as 1e-20 keep their digits: only the relative error counts.
             run = scipy.integrate.solve_ivp(
-                slope, (first, last), chances, "LSODA", rtol=_RTOL, atol=1e-300
+                slope, (first, last), chances, "LSODA", jac=jacobian, rtol=_RTOL, atol=1e-300
             )
             if not run.success:
                 raise ParameterError(

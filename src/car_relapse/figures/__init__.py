@@ -14,6 +14,12 @@ from car_relapse.figures.atlas import (
     response_leukaemia,
     response_other,
 )
+from car_relapse.figures.birth_death_luck import (
+    division_clock,
+    last_line,
+    line_fates,
+    line_law,
+)
 from car_relapse.figures.burden import burden_feedback, burden_or_memory
 from car_relapse.figures.constructs import construct_outcomes
 from car_relapse.figures.living_drug import cohort_denominators, stein_curve
@@ -35,8 +41,12 @@ __all__ = [
     "cohort_denominators",
     "cohort_outcome",
     "construct_outcomes",
+    "division_clock",
     "escape_timing",
     "jackpots",
+    "last_line",
+    "line_fates",
+    "line_law",
     "outcome_by_level",
     "persistence_hazards",
     "persistence_map",
@@ -66,6 +76,10 @@ def builders() -> Mapping[str, Callable[[], Drawing]]:
             "two-patients": two_patients,
             "persistence-map": persistence_map,
             "persistence-hazards": persistence_hazards,
+            "line-fates": line_fates,
+            "line-law": line_law,
+            "last-line": last_line,
+            "division-clock": division_clock,
             "burden-or-memory": burden_or_memory,
             "burden-feedback": burden_feedback,
             "pre-existence": pre_existence,
