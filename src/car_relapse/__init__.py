@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from car_relapse.survival import RelapseProbabilities as RelapseProbabilities
     from car_relapse.survival import relapse_probabilities as relapse_probabilities
     from car_relapse.survival_batch import relapse_lines_batch as relapse_lines_batch
+    from car_relapse.symbols import symbol_table as symbol_table
     from car_relapse.therapy import Therapy as Therapy
     from car_relapse.therapy import bicistronic as bicistronic
     from car_relapse.therapy import cocktail as cocktail
@@ -164,6 +165,7 @@ _NAMES = {
         "relapse_probabilities",
     ),
     "survival_batch": ("relapse_lines_batch",),
+    "symbols": ("symbol_table",),
     "therapy": (
         "Therapy",
         "bicistronic",

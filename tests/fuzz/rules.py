@@ -130,6 +130,10 @@ _rules(one_of("nested", "as printed", "corrected"), r"failure_probability\.law")
 _rules(one_of("alive", "for ever"), r"full_loss_lines\.lasting")
 _rules(one_of(*cr.Outcome), r"outcomes\.Cohort\.\w+\.outcome")
 _rules(one_of("stein.memory_rate", "no.such.key"), r"parameters\.(default|parameter)\.key")
+_rules(row(one_of("stein.memory_rate", "killing.maximal_rate", "no.such.key"), 0, 2),
+       r"symbol_table\.keys")  # fmt: skip
+_rules(lambda c: {"m": ("loss events", c.pick("$u N/s$", c.log_uniform(1e-12, 1e13)), "none")},
+       r"symbol_table\.computed")  # fmt: skip
 _rules(one_of("auto3_amelia", "nobody"), r"landmarks_of\.trial_key")
 _rules(one_of("EFS", "OS", "?"), r"landmarks_of\.endpoint")
 _rules(lambda c: c.pick(*evidence.trials().values()), r"relapse_split\.trial")
@@ -393,7 +397,7 @@ PRODUCERS: dict[str, Callable[[Context], Any] | None] = {
 #: Classes that are filled by functions of the package alone, and not by users.
 RESULTS = re.compile(
     r"(LineLaw|LinesAtInfusion|Founders|LossPath|Attribution|BatchLines|TumourTypes|LineRates|Batch|Courses|CourseLaws|StepLaws|CellTypes|DensityGroups|DensityBins|Panels|LineHistory|\w*Course|outcomes\.Cohort|Equilibrium"
-    r"|RelapseProbabilities|Expected|Prediction|course\.Courses|Summary|calibration\.(Calibration|Interval|Profile)|calibration_points\.(Points|Patients)|followup\.Observed|Incidence|FeedbackCohort|FeedbackCourses|records\.\w+|parameters\.Parameter|\w+Estimate)$"
+    r"|RelapseProbabilities|Expected|Prediction|course\.Courses|Summary|calibration\.(Calibration|Interval|Profile)|calibration_points\.(Points|Patients)|followup\.Observed|Incidence|FeedbackCohort|FeedbackCourses|records\.\w+|parameters\.Parameter|symbols\.\w+|\w+Estimate)$"
 )
 
 #: What is not called, and why.

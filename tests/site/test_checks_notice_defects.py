@@ -146,3 +146,25 @@ def test_text_of_low_contrast_is_noticed(visit):
         "</main>", '<p style="color: #ddd; background: #fff">faint</p></main>'
     ).violations["light"]
     assert any(fault.startswith("color-contrast") for fault in faults)
+
+
+MANY = "<p>dark text on white</p>" * 20
+
+
+@pytest.mark.parametrize(
+    ("style", "planted", "mode"),
+    [
+        ("p { color: #ddd }", "<p>faint</p>", "light"),
+        ('[data-theme="dark"] p { color: #ddd }', "<p>faint</p>", "dark"),
+        (".faint { color: #ddd }", f"{MANY}<p class='faint'>faint</p>{MANY}", "light"),
+        (".box { background: #333 }", f"{MANY}<div class='box'><p>faint</p></div>{MANY}", "light"),
+        (".box { opacity: 0.3 }", f"{MANY}<div class='box'><p>faint</p></div>{MANY}", "light"),
+    ],
+    ids=["everywhere", "in dark mode", "one of many", "its background", "its opacity"],
+)
+def test_text_of_low_contrast_is_noticed_wherever_it_stands(visit, style, planted, mode):
+    other = {"light": "dark", "dark": "light"}[mode]
+    seen = visit("</main>", f"<style>{style}</style>{planted}</main>").violations
+    assert any(fault.startswith("color-contrast") for fault in seen[mode])
+    if "data-theme" in style:
+        assert seen[other] == []

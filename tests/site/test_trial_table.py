@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from playwright.sync_api import expect
 from visits import Visitor
 
 from car_relapse import evidence
@@ -94,13 +95,13 @@ def test_enter_on_a_heading_sorts_and_says_so(visitor):
     heading = page.locator("table.trial-table thead th", has_text="Infused")
     assert heading.get_attribute("aria-sort") is None
     page.keyboard.press("Enter")
-    assert heading.get_attribute("aria-sort") == "descending"
+    expect(heading).to_have_attribute("aria-sort", "descending")
     down = column(page, "Infused")
     assert down == sorted(before, reverse=True) != before
     assert page.locator(STATUS).inner_text().endswith("sorted by Infused, descending.")
     tab_to(page, "^Infused: sort")
     page.keyboard.press("Enter")
-    assert heading.get_attribute("aria-sort") == "ascending"
+    expect(heading).to_have_attribute("aria-sort", "ascending")
     assert column(page, "Infused") == sorted(before)
 
 

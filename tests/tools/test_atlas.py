@@ -12,6 +12,7 @@ import pytest
 import trial_entries
 import trial_table
 from scrolling import plain
+from small_book import build_small_book, built_page
 
 from car_relapse import dictionary, evidence
 from car_relapse.records import READINGS
@@ -69,45 +70,25 @@ def trial(key: str) -> evidence.Trial:
 
 def build(folder: Path, page: str) -> tuple[str, str]:
     """Build one page and return its HTML and the warnings."""
-    from io import StringIO
-
-    from sphinx.application import Sphinx
-    from sphinx.util.docutils import docutils_namespace
-
     (folder / "index.md").write_text(page, encoding="utf-8")
     shutil.copytree(
         ROOT / "src/car_relapse/data", folder / "src/car_relapse/data", dirs_exist_ok=True
     )
-    warnings = StringIO()
-    with docutils_namespace():
-        app = Sphinx(
-            srcdir=folder,
-            confdir=None,
-            outdir=folder / "out",
-            doctreedir=folder / "trees",
-            buildername="html",
-            confoverrides={
-                "extensions": ["myst_parser", "sphinxcontrib.bibtex", "atlas"],
-                "bibtex_bibfiles": [str(ROOT / "book/references.bib")],
-                "bibtex_reference_style": "author_year",
-                "html_theme": "pydata_sphinx_theme",
-                "nitpicky": True,
-                "numfig": True,
-            },
-            status=None,
-            warning=warnings,
-        )
-        app.build()
-    return (folder / "out/index.html").read_text(encoding="utf-8"), warnings.getvalue()
+    _, warned = build_small_book(
+        folder,
+        ["sphinxcontrib.bibtex", "atlas"],
+        bibtex_bibfiles=[str(ROOT / "book/references.bib")],
+        bibtex_reference_style="author_year",
+        html_theme="pydata_sphinx_theme",
+        nitpicky=True,
+        numfig=True,
+    )
+    return built_page(folder), warned
 
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory) -> tuple[str, str]:
-    import warnings
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("default")
-        return build(tmp_path_factory.mktemp("page"), PAGE)
+    return build(tmp_path_factory.mktemp("page"), PAGE)
 
 
 def article(built: tuple[str, str]) -> str:
@@ -331,8 +312,8 @@ def test_named_tables_can_be_referred_to(built):
 
 
 def test_an_unknown_trial_is_an_error_that_names_it(tmp_path):
-    _, warnings = build(tmp_path, "# Page\n\n```{trial-facts} NCT00000000\n```\n")
-    assert "'NCT00000000' is neither a key nor a number of a trial" in warnings
+    _, warned = build(tmp_path, "# Page\n\n```{trial-facts} NCT00000000\n```\n")
+    assert "'NCT00000000' is neither a key nor a number of a trial" in warned
 
 
 @pytest.mark.parametrize(
@@ -343,5 +324,5 @@ def test_an_unknown_trial_is_an_error_that_names_it(tmp_path):
     ],
 )
 def test_an_unknown_name_is_an_error_that_lists_those_that_exist(tmp_path, directive, message):
-    _, warnings = build(tmp_path, f"# Page\n\n```{{{directive}}} drugs\n```\n")
-    assert message in warnings
+    _, warned = build(tmp_path, f"# Page\n\n```{{{directive}}} drugs\n```\n")
+    assert message in warned

@@ -11,8 +11,7 @@ import claims_report
 import pytest
 import stated_claims
 from claims_report import registry
-from sphinx.application import Sphinx
-from sphinx.util.docutils import docutils_namespace
+from small_book import build_small_book
 from stated_claims import Stated
 
 PAGE = """# Two ways
@@ -36,7 +35,7 @@ NOTEBOOK = (
     "## Take-aways\n\n"
     "1. From a notebook. [claim-sample-third](../book/claims.md#claim-sample-third)\n"
 )
-CLAIMS = "# Claims\n\n```{claims-tables}\n```\n"
+CLAIMS = "# Claims\n\n```{claims-list}\n```\n"
 TOC = """
 root: book/index
 parts:
@@ -111,19 +110,8 @@ def report(project: Path) -> dict:
 def build(project: Path) -> tuple[Path, str]:
     """Build the planted book; return the folder of its pages and what was warned of."""
     (project / "notebooks/sample.ipynb").unlink()  # its Markdown twin stands for it
-    out, warned = project / "html", project / "warnings"
-    with docutils_namespace(), warned.open("w") as stream:
-        Sphinx(
-            project, None, out, project / "trees", "html", status=None, warning=stream,
-            confoverrides={
-                "extensions": ["myst_parser", "sphinx.ext.mathjax", "claims"],
-                "myst_enable_extensions": ["dollarmath"],
-                "root_doc": "book/index",
-            },
-        ).build()  # fmt: skip
-    # A second build in one process says that its nodes and directives are known already.
-    said = warned.read_text().splitlines()
-    return out, "\n".join(line for line in said if "already registered" not in line)
+    _, warned = build_small_book(project, ["sphinx.ext.mathjax", "claims"], root_doc="book/index")
+    return project / "html", warned
 
 
 def test_a_sound_book_has_no_problem_and_no_warning(project: Path) -> None:
@@ -145,7 +133,7 @@ def test_a_sound_book_has_no_problem_and_no_warning(project: Path) -> None:
     assert 'href="claims.html#claim-two-ways-first"' in page
     assert "<em>emphasis</em>" in page
     assert "tests/<wbr>claims/<wbr>test_<wbr>two_<wbr>ways.<wbr>py" in claims
-    assert re.search(r'<tr[^>]* id="claim-two-ways-first">', claims)
+    assert re.search(r'<dt[^>]* id="claim-two-ways-first">', claims)
     assert 'href="two-ways.html#claim-two-ways-first"' in claims
     assert r"\(N\)" in claims
     assert "standard error" in claims

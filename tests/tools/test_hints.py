@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import re
-import warnings
-from io import StringIO
 from pathlib import Path
 
 import hints
 import pytest
 from pybtex.database import parse_string
-from sphinx.application import Sphinx
-from sphinx.util.docutils import docutils_namespace
+from small_book import build_small_book, built_page
 
 BIB = """
 @article{able2020, author = {Able, Ann and others}, title = {{On $\\alpha$ \\& more?}},
@@ -60,22 +57,13 @@ def build(root: Path, **changed: str) -> None:
     for name, text in (changed or FILES).items():
         (root / name).parent.mkdir(exist_ok=True)
         (root / name).write_text(text, encoding="utf-8")
-    settings = {
-        "extensions": ["myst_parser", "sphinxcontrib.bibtex", "hints"],
-        "myst_enable_extensions": ["dollarmath"],
-        "bibtex_bibfiles": ["refs.bib"],
-        "bibtex_tooltips": False,
-    }
-    warned = StringIO()
-    with docutils_namespace(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        Sphinx(
-            root, None, root / "html", root / "doctrees", "html",
-            confoverrides=settings, status=None, warning=warned,
-        ).build()  # fmt: skip
-    # Another test's build leaves its nodes registered, of which Sphinx warns here.
-    lines = [line for line in warned.getvalue().splitlines() if "already registered" not in line]
-    assert lines == []
+    _, warned = build_small_book(
+        root,
+        ["sphinxcontrib.bibtex", "hints"],
+        bibtex_bibfiles=["refs.bib"],
+        bibtex_tooltips=False,
+    )
+    assert warned == ""
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +71,7 @@ def page(tmp_path_factory: pytest.TempPathFactory):
     """Build the book once, and give a function that returns one of its pages."""
     root = tmp_path_factory.mktemp("book")
     build(root)
-    return lambda name: (root / "html" / f"{name}.html").read_text(encoding="utf-8")
+    return lambda name: built_page(root, name)
 
 
 def hints_in(html: str) -> dict[str, str]:

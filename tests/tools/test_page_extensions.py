@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from sphinx.application import Sphinx
+from small_book import build_small_book, built_page
 
 BIB = """
 @article{three2020, author = {Able, Ann and Baker, Ben and Cole, Cy}, title = {T},
@@ -26,17 +26,15 @@ A CAR-T cell in 29 % and *30* % and ``CAR-T 5 %`` code :cite:p:`three2020` :cite
 @pytest.fixture
 def page(tmp_path: Path) -> str:
     """Build one page with the two extensions and return its HTML."""
-    (tmp_path / "conf.py").write_text(
-        'extensions = ["sphinxcontrib.bibtex", "citing", "typography"]\n'
-        'bibtex_bibfiles = ["refs.bib"]\n'
-        'bibtex_reference_style = "author_year_in_english"\n',
-        encoding="utf-8",
-    )
     (tmp_path / "refs.bib").write_text(BIB, encoding="utf-8")
     (tmp_path / "index.rst").write_text(PAGE, encoding="utf-8")
-    out = tmp_path / "html"
-    Sphinx(tmp_path, tmp_path, out, tmp_path / "doctrees", "html", status=None).build()
-    return (out / "index.html").read_text(encoding="utf-8")
+    build_small_book(
+        tmp_path,
+        ["sphinxcontrib.bibtex", "citing", "typography"],
+        bibtex_bibfiles=["refs.bib"],
+        bibtex_reference_style="author_year_in_english",
+    )
+    return built_page(tmp_path)
 
 
 def test_many_authors_are_the_first_and_others_however_the_entry_lists_them(page: str) -> None:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import re
-import warnings
-from io import StringIO
 from pathlib import Path
 
 import ledger
 import minutes
 import pytest
-from sphinx.application import Sphinx
-from sphinx.util.docutils import docutils_namespace
+from small_book import build_small_book, built_page
 
 from car_relapse.parameters import ledger as all_rows
+from car_relapse.symbols import symbol_table
 
 ROOT = Path(__file__).resolve().parents[2]
 WORDS = " ".join(["word"] * 300)
@@ -81,26 +79,13 @@ def build(root: Path, page: str, other: str = "# Other\n") -> tuple[str, str]:
     (root / "book" / "references.bib").write_text(ENTRY, encoding="utf-8")
     (root / "index.md").write_text(page, encoding="utf-8")
     (root / "other.md").write_text(f"---\norphan: true\n---\n{other}", encoding="utf-8")
-    settings = {
-        "extensions": [
-            *("myst_parser", "sphinx_exercise", "sphinxcontrib.bibtex"),
-            *("minutes", "ledger"),
-        ],
-        "myst_enable_extensions": ["dollarmath"],
-        "bibtex_bibfiles": ["book/references.bib"],
-        "nitpicky": True,
-    }
-    warned = StringIO()
-    with docutils_namespace(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        Sphinx(
-            root, None, root / "html", root / "doctrees", "html",
-            confoverrides=settings, status=None, warning=warned,
-        ).build()  # fmt: skip
-    # Another test's build leaves its nodes registered, of which Sphinx warns here.
-    lines = [line for line in warned.getvalue().splitlines() if "already registered" not in line]
-    html = (root / "html" / "index.html").read_text(encoding="utf-8")
-    return html, "\n".join(lines)
+    _, warned = build_small_book(
+        root,
+        ["sphinx_exercise", "sphinxcontrib.bibtex", "minutes", "ledger"],
+        bibtex_bibfiles=["book/references.bib"],
+        nitpicky=True,
+    )
+    return built_page(root), warned
 
 
 class TestMinutes:
@@ -176,6 +161,16 @@ class TestSymbols:
     def test_a_source_that_the_bibliography_lacks_is_a_warning(self, tmp_path):
         _, warned = build(tmp_path, "# Page\n\n```{parameters} stein\n```\n")
         assert "add the entry" in warned
+
+    def test_the_symbol_table_of_a_notebook_links_to_the_rows(self, tmp_path):
+        table = symbol_table("loss.cd19", "loss.common_mode")._repr_markdown_()
+        page = f"# Page\n\n{table.replace('../book/parameters.md', 'other.md')}\n"
+        rows = f"# Ledger\n\n```{{parameters}} loss\n```\n{TERMS}"
+        html, warned = build(tmp_path, page, rows)
+        assert warned == ""
+        assert 'href="other.html#par-loss-cd19"' in html
+        _, warned = build(tmp_path, page.replace("par-loss-common-mode", "par-loss-nothing"), rows)
+        assert "par-loss-nothing" in warned
 
 
 class TestTheLedgerItself:

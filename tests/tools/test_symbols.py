@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from collections import defaultdict
@@ -32,12 +33,36 @@ def plain_meaning(text: str) -> str:
 
 
 def text_of(page: Path) -> str:
-    """Return the words of a page; of a notebook, those of its cells of text."""
+    """Return the words of a page; of a notebook, its cells of text and the symbols of its code."""
     text = page.read_text(encoding="utf-8")
     if page.suffix == ".md":
         return text
-    cells = [cell for cell in json.loads(text)["cells"] if cell["cell_type"] == "markdown"]
-    return "\n\n".join("".join(cell["source"]) for cell in cells)
+    words = []
+    for cell in json.loads(text)["cells"]:
+        source = "".join(cell["source"])
+        words.append(source if cell["cell_type"] == "markdown" else computed_symbols(source))
+    return "\n\n".join(words)
+
+
+def computed_symbols(source: str) -> str:
+    """Return the symbols that code hands to `symbol_table` as a symbol table of a page."""
+    if "symbol_table" not in source:
+        return ""
+    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    given = [
+        keyword.value
+        for call in calls
+        if ast.unparse(call.func).endswith("symbol_table")
+        for keyword in call.keywords
+        if keyword.arg == "computed"
+    ]
+    lines = []
+    for mapping in given:
+        assert isinstance(mapping, ast.Dict), "write `computed` out, so that its words can be read"
+        for symbol, words in zip(mapping.keys, mapping.values, strict=True):
+            meaning = ast.literal_eval(words.elts[0])
+            lines.append(f"${ast.literal_eval(symbol)}$ | {meaning} | | computed")
+    return "\n".join(["```{symbols}", *lines, "```\n"])
 
 
 def table_rows(text: str) -> list[tuple[str, str]]:
@@ -119,3 +144,12 @@ def test_the_same_meaning_in_other_dress_is_no_clash():
     same = "| Symbol | Meaning |\n|---|---|\n| $q(t)$ | Chance of the nadir. |\n"
     same = same.replace("the nadir", "{term}`nadir <x>` {cite:p}`a`")
     assert clashes({"one": GOOD, "two": same}, ledger.read_derived(ROOT)) == []
+
+
+def test_symbols_that_a_notebook_computes_have_one_meaning_too(tmp_path):
+    code = 'cr.symbol_table("loss.cd19", computed={r"\\pi": ("luck of the cell", 0.5, "none")})'
+    cells = [{"cell_type": "code", "source": ["x = 1\n", code]}]
+    page = tmp_path / "planted.ipynb"
+    page.write_text(json.dumps({"cells": cells}), encoding="utf-8")
+    (found,) = clashes({"planted": text_of(page)}, ledger.read_derived(ROOT))
+    assert "luck of the cell" in found

@@ -1,7 +1,7 @@
 """Take-aways as claims: numbered, anchored, and linked to the test that could refute them.
 
 - directive ``{claim} claim-<page>-<what>``: one take-away; its text is the directive's content.
-- directive ``{claims-tables}``: the claims page's tables, one for each page that makes claims.
+- directive ``{claims-list}``: the claims of the book, page by page, with their last results.
 
 What is known of a claim is in `_build/verification/claims.json`, which `tools/claims_report.py`
 writes. An id without a test, or one that stands twice, is a warning. In a notebook a claim is a
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from docutils import nodes
-from scrolling import TableDirective, plain
+from scrolling import plain
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.transforms import SphinxTransform
@@ -130,26 +130,23 @@ class LinkMarks(SphinxPostTransform):
 
 
 def varied_text(keys: list[str], linked: bool) -> str:
-    """Return the symbols of ledger rows; each leads to its row where the ledger is a page."""
-    symbols = [f"${parameter(key).symbol}$" for key in keys]
+    """Return names and symbols of ledger rows; each leads to its row where the ledger is a page."""
+    rows = [parameter(key) for key in keys]
+    # The name is the link: some readers of screens pass over a formula.
+    names = [plain(row.name) for row in rows]
     if linked:
         anchors = [re.sub(r"[._]", "-", f"par-{key}") for key in keys]
-        symbols = [f"[{s}](#{a})" for s, a in zip(symbols, anchors, strict=True)]
-    return ", ".join(symbols)
+        names = [f"[{name}](#{anchor})" for name, anchor in zip(names, anchors, strict=True)]
+    return "; ".join(f"{name} ${row.symbol}$" for name, row in zip(names, rows, strict=True))
 
 
-def result_texts(entry: dict[str, Any], linked: bool = False) -> list[str]:
-    """Return the last result of a claim, in paragraphs."""
-    verdict = "✓ holds" if entry["passed"] else f"✗ fails: {plain(entry['message'])}"
-    if entry["share"] is None:
-        return [verdict]
-    return [
-        verdict,
+def share_text(entry: dict[str, Any]) -> str:
+    """Return in how many draws a model claim held."""
+    return (
         f"In {100 * entry['share']:.0f} % of {entry['draws']} draws "
         f"(standard error {100 * entry['standard_error']:.1f} %); "
-        f"{100 * entry['at_least']:.0f} % asked.",
-        f"Varied: {varied_text(entry['varies'], linked)}.",
-    ]
+        f"{100 * entry['at_least']:.0f} % asked."
+    )
 
 
 def breakable(name: str) -> nodes.raw:
@@ -158,10 +155,8 @@ def breakable(name: str) -> nodes.raw:
     return nodes.raw("", f'<code class="literal">{words}</code>', format="html")
 
 
-class ClaimsTables(TableDirective):
-    """One table for each page that makes claims."""
-
-    HEAD = ("Claim, and where it stands", "Kind and test", "Last result")
+class ClaimsList(SphinxDirective):
+    """The claims of the book: one list for each page that makes claims."""
 
     def run(self) -> list[nodes.Node]:
         root = Path(self.env.srcdir)
@@ -178,23 +173,36 @@ class ClaimsTables(TableDirective):
         return found
 
     def _of_page(self, page: str, entries: list[dict[str, Any]]) -> list[nodes.Node]:
-        rows = [[entry["text"], entry["kind"], result_texts(entry)[0]] for entry in entries]
-        region = self.table(page, self.HEAD, rows)
-        region["label"] = f"Table: claims of {page}"
-        table = region[0]
-        table["classes"].append("claims-table")
-        table[0].clear()
-        table[0] += [self._link(page, "/" + page, domain="std", type="doc", explicit=False)]
-        table[0] += [nodes.Text(", tested in "), breakable(entries[0]["file"])]
-        for row, entry in zip(list(table.findall(nodes.row))[1:], entries, strict=True):
-            row["ids"].append(entry["id"])
-            claim, test, result = row.children
-            place = self._link(entry["id"], entry["id"], type="claim-place", page=page)
-            claim += nodes.paragraph("", "", place, classes=["claim-id"])
-            test += nodes.paragraph("", "", breakable(entry["test"]))
-            linked = LEDGER in self.env.found_docs
-            result += [self.inline(text) for text in result_texts(entry, linked)[1:]]
-        return [region]
+        title = nodes.rubric("", "")
+        title += self._link(page, "/" + page, domain="std", type="doc", explicit=False)
+        file = nodes.paragraph("", "Tested in ", breakable(entries[0]["file"]), nodes.Text("."))
+        items = nodes.definition_list("", classes=["claims-list"])
+        for entry in entries:
+            term = nodes.term("", "", *self._inline(entry["text"]), ids=[entry["id"]])
+            about = nodes.definition("", *self._about(entry, page))
+            items += nodes.definition_list_item("", term, about)
+        return [title, file, items]
+
+    def _about(self, entry: dict[str, Any], page: str) -> list[nodes.paragraph]:
+        """Say what kind of claim it is, where it stands, and what its test found."""
+        verdict = "✓ holds" if entry["passed"] else "✗ fails"
+        place = self._link(entry["id"], entry["id"], type="claim-place", page=page)
+        first = nodes.paragraph("", f"{verdict}, by {entry['kind']}. ", classes=["claim-id"])
+        first += place
+        found = [first]
+        if not entry["passed"]:
+            found.append(nodes.paragraph("", entry["message"]))
+        if entry["share"] is not None:
+            varied = varied_text(entry["varies"], LEDGER in self.env.found_docs)
+            texts = (share_text(entry), f"Varied: {varied}.")
+            found += [nodes.paragraph("", "", *self._inline(text)) for text in texts]
+        found.append(nodes.paragraph("", "Test: ", breakable(entry["test"])))
+        return found
+
+    def _inline(self, text: str) -> list[nodes.Node]:
+        """Parse text as text of the page."""
+        children, messages = self.state.inline_text(text, self.lineno)
+        return [*children, *messages]
 
     def _link(
         self, text: str, target: str, *, type: str, domain: str = "", page: str = "",
@@ -218,10 +226,9 @@ def _link_place(
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the directives and what joins and links the claims."""
-    app.setup_extension("scrolling")
     app.add_node(claim_mark)
     app.add_directive("claim", Claim)
-    app.add_directive("claims-tables", ClaimsTables)
+    app.add_directive("claims-list", ClaimsList)
     app.add_transform(JoinClaims)
     app.add_post_transform(LinkMarks)
     app.connect("missing-reference", _link_place)

@@ -24,10 +24,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from docutils import nodes
 from docutils.parsers.rst import directives
 from pybtex.database import parse_file
-from scrolling import TableDirective, plain
+from scrolling import TableDirective
 
 from car_relapse.errors import LedgerError
 from car_relapse.parameters import ledger, parameter
+from car_relapse.symbols import anchor, number_text, plain, unit_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
 
 SYMBOLS = "book/symbols.csv"
 CERTAINTIES = ("measured", "fitted", "assumed", "computed")
-_UNITS = {"dimensionless": "none", "l": "litres", "fold": "fold"}
 _FIELDS = 4
 _POWER = re.compile(r"\b\d(?:\.\d+)?e-?\d+\b")
 
@@ -76,20 +76,6 @@ def read_derived(root: Path) -> dict[str, Derived]:
     return found
 
 
-def number_text(value: float) -> str:
-    r"""Return a number of the ledger as text of a page, with all the digits that the ledger gives.
-
-    >>> number_text(0.105), number_text(24000.0), number_text(1.147e-12), number_text(1e11)
-    ('0.105', '24,000', '$1.147\\times10^{-12}$', '$10^{11}$')
-    """
-    if value and not 1e-4 <= abs(value) < 1e6:
-        mantissa, exponent = f"{value:.5e}".split("e")
-        factor = mantissa.rstrip("0").rstrip(".")
-        power = f"10^{{{int(exponent)}}}"
-        return f"${power}$" if factor == "1" else f"${factor}\\times{power}$"
-    return f"{value:,.6g}".replace("-", "\N{MINUS SIGN}")
-
-
 def prose(text: str) -> str:
     r"""Return words of the ledger as text of a page, with powers of ten set as such.
 
@@ -97,24 +83,6 @@ def prose(text: str) -> str:
     'of $10^{12}$ cells\\_a'
     """
     return _POWER.sub(lambda found: number_text(float(found[0])), plain(text))
-
-
-def unit_text(unit: str) -> str:
-    """Return a unit of the ledger in words.
-
-    >>> unit_text("1/day"), unit_text("molecules/cell"), unit_text("dimensionless")
-    ('per day', 'molecules per cell', 'none')
-    """
-    if unit in _UNITS:
-        return _UNITS[unit]
-    above, _, below = unit.partition("/")
-    above = "" if above == "1" else _UNITS.get(above, above)
-    return f"{above} per {below}".strip() if below else above
-
-
-def anchor(key: str) -> str:
-    """Return the anchor of a ledger row on the ledger's page."""
-    return "par-" + re.sub(r"[^a-z0-9]+", "-", key)
 
 
 def certainty_text(certainty: str) -> str:
@@ -182,7 +150,8 @@ class Symbols(LedgerDirective):
         head = ("Symbol", "Meaning", "Value", "Unit", "Certainty")
         caption = self.options.get("caption", self.CAPTION)
         name = self.options.get("name", "")
-        region = self.table(caption, head, rows, name=name, sources=self.sources())
+        # A formula is no name for a row: some readers of screens pass over it.
+        region = self.table(caption, head, rows, name=name, sources=self.sources(), heading=1)
         region.children[0]["classes"].append("symbols")  # type: ignore[index]
         return [region]
 
@@ -293,8 +262,19 @@ class DerivedSymbols(LedgerDirective):
         return nodes.definition_list_item("", term, nodes.definition("", self.inline(text)))
 
 
+def _offer_anchors(app: Sphinx, doctree: nodes.document) -> None:
+    """Let links of Markdown reach the rows, as in ``[words](parameters.md#par-loss-cd19)``."""
+    # MyST finds headings by itself, and nothing else on another page.
+    terms = [term for term in doctree.findall(nodes.term) if term["ids"]]
+    anchors = {name: term for term in terms for name in term["names"] if name.startswith("par-")}
+    if anchors:
+        slugs = app.env.metadata[app.env.docname].setdefault("myst_slugs", {})
+        slugs |= {name: (term.line or 0, name, term.astext()) for name, term in anchors.items()}
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the directives."""
+    app.connect("doctree-read", _offer_anchors)
     app.setup_extension("scrolling")
     app.add_directive("symbols", Symbols)
     app.add_directive("parameters", Parameters)

@@ -13,6 +13,8 @@ from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective
 
+from car_relapse.symbols import plain
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -21,11 +23,6 @@ if TYPE_CHECKING:
 #: The tables of evidence that the package ships, by the names of their files.
 EVIDENCE = ("trials", "mechanisms", "kinetics", "landmarks")
 _THEME_REGION = "pst-scrollable-table-container"
-
-
-def plain(text: str) -> str:
-    """Return text whose characters mean nothing to the page's parser."""
-    return "".join(f"\\{c}" if c in "*_`[]<>{}$\\|~#@" else c for c in text)
 
 
 class scroll_region(nodes.General, nodes.Element):
@@ -71,8 +68,9 @@ class TableDirective(SphinxDirective):
         *,
         name: str = "",
         sources: Sequence[str] = (),
+        heading: int = 0,
     ) -> nodes.Element:
-        """Return a captioned table whose first column heads the rows, in its scroll region.
+        """Return a captioned table in its scroll region; the column `heading` heads the rows.
 
         The page is built anew when one of the files `sources` changes.
         """
@@ -82,7 +80,7 @@ class TableDirective(SphinxDirective):
         table += group
         for index in range(len(head)):
             column = nodes.colspec(colwidth=1)
-            if index == 0:
+            if index == heading:
                 column["stub"] = 1
             group += column
         group += nodes.thead("", self._row([plain(word) for word in head]))

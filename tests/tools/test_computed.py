@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
-import sys
-import warnings
-from io import StringIO
 from pathlib import Path
 
+import computed
 import pytest
 from docutils import nodes
+from small_book import build_small_book
 from sphinx import addnodes
 
-ROOT = Path(__file__).resolve().parents[2]
 CAPTION = "Growth, then decay: *two* phases."
 ALT = "The curve rises to 24,000 on day 9.3 and falls to 61."
 PAGE = """# Page
@@ -27,17 +24,6 @@ It peaks on day {num}`demo.peak_day` at {num}`demo.level`.
 
 See {ref}`the curve <fig-demo>`.
 """
-
-
-def load_computed():
-    spec = importlib.util.spec_from_file_location("computed", ROOT / "tools/book_ext/computed.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["computed"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-computed = load_computed()
 
 
 def project(root: Path, page: str) -> Path:
@@ -60,29 +46,7 @@ def project(root: Path, page: str) -> Path:
 
 def build(root: Path):
     """Build the book; return the application and the warnings."""
-    from sphinx.application import Sphinx
-    from sphinx.util.docutils import docutils_namespace
-
-    told = StringIO()
-    with docutils_namespace(), warnings.catch_warnings():
-        warnings.simplefilter("default")
-        app = Sphinx(
-            srcdir=root,
-            confdir=None,
-            outdir=root / "out",
-            doctreedir=root / "trees",
-            buildername="html",
-            confoverrides={
-                "extensions": ["myst_parser", "computed"],
-                "html_theme": "basic",
-                "nitpicky": True,
-                "numfig": True,
-            },
-            status=None,
-            warning=told,
-        )
-        app.build()
-    return app, told.getvalue()
+    return build_small_book(root, ["computed"], html_theme="basic", nitpicky=True, numfig=True)
 
 
 @pytest.fixture(scope="module")
