@@ -8,6 +8,7 @@ from functools import cache
 from types import MappingProxyType
 
 from car_relapse.figures.antigen_leaves import escape_timing, jackpots, pre_existence
+from car_relapse.figures.antigen_loss import fluctuation_counts, later_peak, tails_by_events
 from car_relapse.figures.atlas import (
     phenotype_by_persistence,
     phenotype_forest,
@@ -43,8 +44,10 @@ __all__ = [
     "construct_outcomes",
     "division_clock",
     "escape_timing",
+    "fluctuation_counts",
     "jackpots",
     "last_line",
+    "later_peak",
     "line_fates",
     "line_law",
     "outcome_by_level",
@@ -59,6 +62,7 @@ __all__ = [
     "response_other",
     "second_antigen",
     "stein_curve",
+    "tails_by_events",
     "two_patients",
     "weak_arm",
 ]
@@ -85,6 +89,9 @@ def builders() -> Mapping[str, Callable[[], Drawing]]:
             "pre-existence": pre_existence,
             "escape-timing": escape_timing,
             "jackpots": jackpots,
+            "tails-by-events": tails_by_events,
+            "fluctuation-counts": fluctuation_counts,
+            "later-peak": later_peak,
             "construct-outcomes": construct_outcomes,
             "second-antigen": second_antigen,
             "weak-arm": weak_arm,
