@@ -24,6 +24,7 @@ from car_relapse.figures.birth_death_luck import (
 from car_relapse.figures.burden import burden_feedback, burden_or_memory
 from car_relapse.figures.constructs import construct_outcomes
 from car_relapse.figures.living_drug import cohort_denominators, stein_curve
+from car_relapse.figures.persistence import patients_differ, room_for_cells, useful_days
 from car_relapse.figures.style import Drawing, Quoted
 from car_relapse.figures.t_cells_leave import persistence_hazards, persistence_map, two_patients
 from car_relapse.figures.two_ways import (
@@ -51,6 +52,7 @@ __all__ = [
     "line_fates",
     "line_law",
     "outcome_by_level",
+    "patients_differ",
     "persistence_hazards",
     "persistence_map",
     "phenotype_by_persistence",
@@ -60,10 +62,12 @@ __all__ = [
     "relapse_split_by_cohort",
     "response_leukaemia",
     "response_other",
+    "room_for_cells",
     "second_antigen",
     "stein_curve",
     "tails_by_events",
     "two_patients",
+    "useful_days",
     "weak_arm",
 ]
 
@@ -79,6 +83,9 @@ def builders() -> Mapping[str, Callable[[], Drawing]]:
             "outcome-by-level": outcome_by_level,
             "two-patients": two_patients,
             "persistence-map": persistence_map,
+            "useful-days": useful_days,
+            "patients-differ": patients_differ,
+            "room-for-cells": room_for_cells,
             "persistence-hazards": persistence_hazards,
             "line-fates": line_fates,
             "line-law": line_law,
