@@ -15,6 +15,7 @@ from car_relapse.figures.style import (
     Quoted,
     axes,
     house_style,
+    intervals,
     percent,
     quote,
 )
@@ -74,11 +75,7 @@ def construct_outcomes() -> Drawing:
                     f"{key}_known": quote(float(known), len(str(known))),
                 }
             at, share, lows, highs = np.array(drawn).T
-            ax.hlines(at, 100 * lows, 100 * highs, color=colour, linewidth=2.0)
-            ax.plot(
-                100 * share, at, marker, color=colour, markersize=7, label=label,
-                markerfacecolor="white" if marker == "D" else colour,
-            )  # fmt: skip
+            intervals(ax, at, share, lows, highs, colour=colour, marker=marker, label=label)
         for (row, *_), height in zip(rows, y, strict=False):
             ax.text(0.0, height + 0.13, row, va="bottom")
         for row, height in zip(silent, y[len(rows) :], strict=True):

@@ -15,7 +15,9 @@ from car_relapse.figures.style import (
     Drawing,
     Quoted,
     axes,
+    count,
     house_style,
+    intervals,
     percent,
     quote,
 )
@@ -147,9 +149,9 @@ def cohort_denominators() -> Drawing:
     numbers: dict[str, Quoted] = {}
     for name, (_, entered, counted, responded) in cohorts.items():
         numbers |= {
-            f"{name}_entered": _count(entered),
-            f"{name}_counted": _count(counted),
-            f"{name}_responded": _count(responded),
+            f"{name}_entered": count(entered),
+            f"{name}_counted": count(counted),
+            f"{name}_responded": count(responded),
             f"{name}_percent": percent(responded / counted),
             f"{name}_percent_all": percent(responded / entered),
             f"{name}_lost_percent": percent((entered - counted) / entered),
@@ -162,19 +164,11 @@ def cohort_denominators() -> Drawing:
     with house_style():
         figure, (ax,) = axes(height=4.2)
         y = np.arange(len(cohorts))[::-1].astype(float)
-        ax.hlines(y, 100 * low, 100 * high, color=POSITIVE, linewidth=2.2)
-        below = y - 0.2
-        ax.hlines(below, 100 * all_low, 100 * all_high, color=INK)
-        ax.plot(100 * share, y, "o", color=POSITIVE, markersize=8, label="as published")
-        ax.plot(
-            100 * of_all,
-            below,
-            "D",
-            markerfacecolor="white",
-            markeredgecolor=INK,
-            markersize=7,
-            label="of all who entered",
-        )
+        intervals(ax, y, share, low, high, colour=POSITIVE, label="as published")
+        intervals(
+            ax, y - 0.2, of_all, all_low, all_high,
+            colour=INK, marker="D", label="of all who entered",
+        )  # fmt: skip
         # Each row's words stand above it, so that the plot keeps its width on a phone.
         ax.set_yticks([])
         for (label, entered, counted, responded), height in zip(cohorts.values(), y, strict=True):
@@ -208,7 +202,3 @@ def cohort_denominators() -> Drawing:
             "of_all_high_95": all_high,
         },
     )
-
-
-def _count(number: int) -> Quoted:
-    return Quoted(value=float(number), text=str(number))

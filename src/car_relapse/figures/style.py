@@ -23,7 +23,9 @@ __all__ = [
     "Quoted",
     "axes",
     "chance",
+    "count",
     "house_style",
+    "intervals",
     "percent",
     "power_of_ten",
     "quote",
@@ -109,6 +111,28 @@ def axes(*, columns: int = 1, width: float = 5.6, height: float = 3.6) -> tuple[
     return figure, list(grid[0])
 
 
+def intervals(
+    ax: Axes,
+    heights: NDArray[np.float64],
+    shares: NDArray[np.float64],
+    low: NDArray[np.float64],
+    high: NDArray[np.float64],
+    *,
+    colour: str,
+    marker: str = "o",
+    label: str | None = None,
+) -> None:
+    """Draw one mark and one interval for each row of a forest plot, in percent.
+
+    Diamonds are hollow, so that they differ from dots in grey as well.
+    """
+    ax.hlines(heights, 100 * low, 100 * high, color=colour, linewidth=2.0)
+    face = "white" if marker == "D" else colour
+    ax.plot(
+        100 * shares, heights, marker, color=colour, markersize=7, markerfacecolor=face, label=label
+    )
+
+
 def quote(value: float, digits: int = 2) -> Quoted:
     """Return a number printed with `digits` significant digits, thousands separated."""
     size = abs(value)
@@ -118,6 +142,11 @@ def quote(value: float, digits: int = 2) -> Quoted:
     rounded = float(f"{value:.{digits}g}")
     decimals = max(digits - 1 - int(np.floor(np.log10(size))), 0) if size else 0
     return Quoted(value=value, text=f"{rounded:,.{decimals}f}")
+
+
+def count(number: int) -> Quoted:
+    """Return a count, with every digit."""
+    return Quoted(value=float(number), text=str(number))
 
 
 def chance(probability: float) -> Quoted:

@@ -17,9 +17,10 @@ from car_relapse.figures.style import (
     NEUTRAL,
     POSITIVE,
     Drawing,
-    Quoted,
     axes,
+    count,
     house_style,
+    intervals,
     percent,
     quote,
 )
@@ -107,20 +108,20 @@ def relapse_split_by_cohort() -> Drawing:
         for key in ("lamble2023_phenotype", "pillai2019_cd19dim", "wangt2023_coadmin")
     )
     numbers = {
-        "cohorts": _count(len(rows)),
-        "lamble_pos": _count(lamble.antigen_positive),
-        "lamble_neg": _count(lamble.antigen_negative),
-        "lamble_switch": _count(lamble.lineage_switch),
-        "lamble_total": _count(lamble.total),
+        "cohorts": count(len(rows)),
+        "lamble_pos": count(lamble.antigen_positive),
+        "lamble_neg": count(lamble.antigen_negative),
+        "lamble_switch": count(lamble.lineage_switch),
+        "lamble_total": count(lamble.total),
         "lamble_neg_percent": percent(lamble.antigen_negative / lamble.total),
-        "chop_pos": _count(chop.antigen_positive),
-        "chop_neg": _count(chop.antigen_negative),
+        "chop_pos": count(chop.antigen_positive),
+        "chop_neg": count(chop.antigen_negative),
         "chop_neg_percent": percent(chop.antigen_negative / chop.total),
-        "coadmin_pos": _count(coadmin.antigen_positive),
-        "coadmin_neg": _count(coadmin.antigen_negative),
-        "coadmin_partial": _count(coadmin.partial),
-        "coadmin_total": _count(coadmin.total),
-        "coadmin_unknown": _count(coadmin.unknown),
+        "coadmin_pos": count(coadmin.antigen_positive),
+        "coadmin_neg": count(coadmin.antigen_negative),
+        "coadmin_partial": count(coadmin.partial),
+        "coadmin_total": count(coadmin.total),
+        "coadmin_unknown": count(coadmin.unknown),
         "one_target_smallest_percent": percent(min(row.share for row in one)),
         "one_target_largest_percent": percent(max(row.share for row in one)),
         "two_targets_largest_percent": percent(max(row.share for row in two)),
@@ -131,8 +132,7 @@ def relapse_split_by_cohort() -> Drawing:
     with house_style():
         figure, (ax,) = axes(height=8.8)
         y = _heights([len(members) for _, members in groups])
-        ax.hlines(y, 100 * low, 100 * high, color=NEGATIVE, linewidth=2.2)
-        ax.plot(100 * share, y, "o", color=NEGATIVE, markersize=8, label="every target lost")
+        intervals(ax, y, share, low, high, colour=NEGATIVE, label="every target lost")
         more = some > share
         ax.plot(
             100 * some[more],
@@ -184,13 +184,9 @@ def relapse_split_by_cohort() -> Drawing:
 
 def _heights(members: list[int]) -> NDArray[np.float64]:
     """Return where each row stands, from the top, with room above each group for its title."""
-    room = np.concatenate([[0.75] + [0.0] * (count - 1) for count in members])
+    room = np.concatenate([[0.75] + [0.0] * (size - 1) for size in members])
     step = np.arange(len(room)) + np.cumsum(room)
     return np.asarray(step[-1] - step)
-
-
-def _count(number: int) -> Quoted:
-    return Quoted(value=float(number), text=str(number))
 
 
 def cohort_outcome(cohort: Cohort | None = None) -> Drawing:
