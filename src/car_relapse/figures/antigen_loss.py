@@ -20,6 +20,7 @@ from car_relapse.figures.style import (
     Quoted,
     axes,
     chance,
+    count,
     house_style,
     quote,
 )
@@ -72,19 +73,19 @@ def fluctuation_counts() -> Drawing:
         "poisson": poisson.sf(at_least - 1.0, counts.mean()),
     }
     numbers = {
-        "cultures": quote(float(cultures), 2),
-        "none": quote(float((counts == 0).sum()), 2),
-        "largest": quote(float(counts.max()), 3),
+        "cultures": count(cultures),
+        "none": count(int((counts == 0).sum())),
+        "largest": count(int(counts.max())),
         "mean": quote(float(counts.mean()), 2),
         "variance": quote(float(counts.var(ddof=1)), 3),
         "events": quote(fitted, 2),
         "events_low": quote(low_events, 2),
         "events_high": quote(high_events, 2),
-        "intervals": quote(float(at_least.size), 1),
+        "intervals": count(at_least.size),
     }
     for name in ("fitted", "poisson"):
         inside = (low <= columns[name]) & (columns[name] <= high)
-        numbers[f"inside_{name}"] = quote(float(inside.sum()), 1)
+        numbers[f"inside_{name}"] = count(int(inside.sum()))
     n = {key: value.text for key, value in numbers.items()}
     grid = np.unique(np.round(np.geomspace(1, 200, 60)).astype(int))
     with house_style():

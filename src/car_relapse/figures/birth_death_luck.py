@@ -19,6 +19,7 @@ from car_relapse.figures.style import (
     Quoted,
     axes,
     chance,
+    count,
     house_style,
     power_of_ten,
     quote,
@@ -59,11 +60,11 @@ def line_fates(*, lines: int = 24, days: int = 60, seed: int = 20260105) -> Draw
     mean = np.exp(disease.net_rate * day)
     gone = course[-1] == 0
     numbers = {
-        "lines": quote(float(lines), 2),
-        "gone": quote(float(gone.sum()), 2),
-        "days": quote(float(days), 2),
+        "lines": count(lines),
+        "gone": count(int(gone.sum())),
+        "days": count(days),
         "mean": quote(float(mean[-1]), 2),
-        "largest": quote(float(course[-1].max()), 3),
+        "largest": count(int(course[-1].max())),
         "extinct_percent": quote(100 * disease.death_rate / disease.birth_rate, 2),
     }
     n = {key: value.text for key, value in numbers.items()}
@@ -279,7 +280,7 @@ def division_clock(*, burden: float = 1e7, short: float = 30.0, long: float = 70
         "half_life_short": quote(short, 2),
         "half_life_long": quote(long, 2),
         "burden": power_of_ten(burden),
-        "stages": quote(float(_STAGES[-1]), 2),
+        "stages": count(_STAGES[-1]),
         "ratio_short": quote(float(columns["short"][-1] / columns["short"][0]), 2),
         "ratio_long": quote(float(columns["long"][-1] / columns["long"][0]), 2),
         "ratio_patients": quote(float(columns["short"][0] / columns["long"][0]), 2),
