@@ -86,6 +86,9 @@ _rules(day, r"two_types\.TwoTypes\.(escaped_probabilities|generating_function)\.
 _rules(lambda c: (int(c.pick(0, 1, 1000)), int(c.pick(0, 1))), r"sample_two_types\.start")
 _rules(lambda c: c.make("FeedbackStart"), r"solve_feedback\.start")
 _rules(lambda c: int(population(c)), r"growth_sampling\.sample_\w+\.size")
+_rules(day, r"sample_lines\.days")
+_rules(whole(1, 9), r"staged_cycle\.\w+\.stages", r"sample_lines\.n")
+_rules(varying_rate, r"staged_survival\.death_rate")
 # Several arguments that hang together are drawn at once: "name()" stands for all of them.
 _rules(builders.leukaemia, r"Leukaemia\(\)")
 _rules(builders.detection, r"Detection\(\)")

@@ -9,12 +9,19 @@ from types import MappingProxyType
 
 from car_relapse.figures.antigen_density import density_lines, density_tail, density_thresholds
 from car_relapse.figures.antigen_leaves import escape_timing, jackpots, pre_existence
+from car_relapse.figures.antigen_loss import fluctuation_counts, later_peak, tails_by_events
 from car_relapse.figures.antigen_plasticity import density_switching
 from car_relapse.figures.atlas import (
     phenotype_by_persistence,
     phenotype_forest,
     response_leukaemia,
     response_other,
+)
+from car_relapse.figures.birth_death_luck import (
+    division_clock,
+    last_line,
+    line_fates,
+    line_law,
 )
 from car_relapse.figures.burden import burden_feedback, burden_or_memory
 from car_relapse.figures.choose_your_car import compose, scenario_choices, scenario_outcome
@@ -38,6 +45,7 @@ from car_relapse.figures.one_target import (
     phase_diagram,
     relapse_race,
 )
+from car_relapse.figures.persistence import patients_differ, room_for_cells, useful_days
 from car_relapse.figures.style import Drawing, Quoted
 from car_relapse.figures.t_cells_leave import persistence_hazards, persistence_map, two_patients
 from car_relapse.figures.two_targets import (
@@ -72,18 +80,25 @@ __all__ = [
     "density_switching",
     "density_tail",
     "density_thresholds",
+    "division_clock",
     "engager_cycles",
     "engager_hook",
     "engager_levels",
     "engager_phenotype",
     "escape_timing",
+    "fluctuation_counts",
     "gate_frontier",
     "gate_price",
     "gate_truth",
     "jackpots",
+    "last_line",
+    "later_peak",
+    "line_fates",
+    "line_law",
     "loss_paths",
     "mixture_courses",
     "outcome_by_level",
+    "patients_differ",
     "persistence_hazards",
     "persistence_map",
     "phase_diagram",
@@ -96,14 +111,17 @@ __all__ = [
     "relapse_split_by_cohort",
     "response_leukaemia",
     "response_other",
+    "room_for_cells",
     "scenario_choices",
     "scenario_outcome",
     "second_antigen",
     "second_infusion",
     "stein_curve",
+    "tails_by_events",
     "two_patients",
     "u_squared",
     "unfitted_cohorts",
+    "useful_days",
     "weak_arm",
 ]
 
@@ -119,12 +137,22 @@ def builders() -> Mapping[str, Callable[[], Drawing]]:
             "outcome-by-level": outcome_by_level,
             "two-patients": two_patients,
             "persistence-map": persistence_map,
+            "useful-days": useful_days,
+            "patients-differ": patients_differ,
+            "room-for-cells": room_for_cells,
             "persistence-hazards": persistence_hazards,
+            "line-fates": line_fates,
+            "line-law": line_law,
+            "last-line": last_line,
+            "division-clock": division_clock,
             "burden-or-memory": burden_or_memory,
             "burden-feedback": burden_feedback,
             "pre-existence": pre_existence,
             "escape-timing": escape_timing,
             "jackpots": jackpots,
+            "tails-by-events": tails_by_events,
+            "fluctuation-counts": fluctuation_counts,
+            "later-peak": later_peak,
             "construct-outcomes": construct_outcomes,
             "second-antigen": second_antigen,
             "weak-arm": weak_arm,
