@@ -15,7 +15,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from car_relapse.engager import EngagerExposure, EngagerKinetics, Infusion, Injection
+from car_relapse.engager import (
+    EngagerExposure,
+    EngagerKinetics,
+    Infusion,
+    Injection,
+    TrimerLaw,
+)
 from car_relapse.errors import (
     ParameterError,
     require_count,
@@ -23,16 +29,19 @@ from car_relapse.errors import (
     require_non_negative,
     require_positive,
 )
+from car_relapse.killing import Killing
 from car_relapse.parameters import default
 
 __all__ = [
     "blinatumomab_exposure",
+    "blinatumomab_killing",
     "blinatumomab_kinetics",
     "elranatamab_exposure",
     "elranatamab_kinetics",
     "infusion_steps",
     "injection_series",
     "interrupted",
+    "trimer_law",
 ]
 
 _MOST_DOSES = 10_000
@@ -269,4 +278,48 @@ def elranatamab_exposure(*, weeks: int = 24) -> EngagerExposure:
             Injection(day=default(f"{row}.second_day"), amount=second),
             *injection_series(full, every=default(f"{row}.interval"), count=number, first=start),
         ),
+    )
+
+
+def blinatumomab_killing() -> Killing:
+    """Return the killing law of blinatumomab: half of the largest rate at a ninth of the EC90.
+
+    The largest rate is assumed, and the EC90 was measured in the dish. With simple saturation,
+    c/(K + c), nine tenths are reached at 9 K.
+
+    Examples
+    --------
+    >>> law = blinatumomab_killing()
+    >>> round(float(law.rate(0.47)) / law.maximal_rate, 3)
+    0.9
+    """
+    return Killing(
+        maximal_rate=default("engager.maximal_rate"),
+        half_level=default("engager.blinatumomab.ec90") / 9.0,
+    )
+
+
+def trimer_law(mass: float) -> TrimerLaw:
+    """Return the trimer law of the ledger for a drug whose concentrations are in µg/l.
+
+    Parameters
+    ----------
+    mass : float
+        Molecular mass, kDa, > 0. Ledger: ``engager.blinatumomab.mass``.
+
+    Raises
+    ------
+    ParameterError
+        When `mass` is not finite and > 0.
+
+    Examples
+    --------
+    >>> round(trimer_law(55.0).optimum)  # µg/l
+    174
+    """
+    # A nanomole of a molecule of one kilodalton weighs one microgram.
+    unit = float(require_positive("mass", mass, "give kilodaltons", scalar=True))
+    return TrimerLaw(
+        cd3_constant=unit * default("engager.cd3_constant"),
+        antigen_constant=unit * default("engager.antigen_constant"),
     )

@@ -221,6 +221,10 @@ class _Cluster:
             ) from error
         except CancelledError as error:
             raise self._lost() from error
+        finally:
+            # Not left to the end of the last reference: a wait that was given up leaves a cycle of
+            # them, which only the garbage collector ends, and the result stays on the cluster.
+            future.release()
 
     def drop(self, flying: Collection[Any]) -> None:
         if flying and self._client.status == "running":
@@ -333,7 +337,6 @@ def results(
             for future in place.finished(flying.keys()):
                 index, span = flying.pop(future)
                 result = place.result(future)
-                del future  # a cluster keeps a result as long as somebody holds its future
                 if not in_order:
                     yield span, result
                     continue

@@ -54,6 +54,15 @@ SCALE = {
     "response-other": {"95"},
     "phenotype-forest": {"95"},
     "phenotype-persistence": {"95", "4", "1"},
+    # Spreads of density.
+    "density-tail": {"0.4", "0.8", "1.2"},
+    "density-thresholds": set(),
+    "density-lines": {"0.4", "0.8", "1.2"},
+    "density-switching": set(),
+    "engager-levels": {"100"},
+    "engager-cycles": {"1", "2", "3", "5"},
+    "engager-hook": {"100"},
+    "engager-phenotype": {"95", "1", "2", "3", "4"},
 }
 
 

@@ -243,7 +243,7 @@ _rules(several(level), r"last_day_above\.level", r"\w*Killing\.rate\.level",
        r"surviving_fraction\.exposure", r"sample_surviving_mass\.lines",
        r"antigen_positive_probability\.log_hazard")  # fmt: skip
 _rules(level, r"half_level", r"half_density", r"median", r"clearance", r"\w+_volume", r"exchange",
-       r"amount", r"\w+_constant", r"peak_level", r"kara2024\.response\.volume",
+       r"amount", r"mass", r"\w+_constant", r"peak_level", r"kara2024\.response\.volume",
        r"carrgo2020\.solve\.(tumour|car)", r"RelapseProbabilities\.\w+_lines")  # fmt: skip
 _rules(between(0.1, 50.0, 1e-6, float("inf")), r"hill")
 _rules(lambda c: tuple(c.log_uniform(1e-3, 3.0) for _ in range(6)), r"SteinPopulation\.log_sd")

@@ -11,12 +11,14 @@ from scipy.integrate import quad, solve_ivp
 from car_relapse.engager import EngagerExposure, Infusion, Injection
 from car_relapse.engager_dosing import (
     blinatumomab_exposure,
+    blinatumomab_killing,
     blinatumomab_kinetics,
     elranatamab_exposure,
     elranatamab_kinetics,
     infusion_steps,
     injection_series,
     interrupted,
+    trimer_law,
 )
 from car_relapse.errors import ParameterError
 from car_relapse.killing import Killing
@@ -149,3 +151,21 @@ def test_bad_input_is_refused(make, shown):
     with pytest.raises(ParameterError) as caught:
         make()
     assert shown in str(caught.value)
+
+
+def test_nine_tenths_of_the_largest_killing_are_reached_at_the_measured_ec90():
+    law = blinatumomab_killing()
+    assert float(law.rate(0.47)) == pytest.approx(0.9 * law.maximal_rate)
+
+
+def test_the_trimer_law_of_a_heavier_drug_lies_at_more_micrograms():
+    light, heavy = trimer_law(55.0), trimer_law(150.0)
+    assert heavy.optimum / light.optimum == pytest.approx(150 / 55)
+    # 1 nmol/l of 55 kDa are 55 µg/l.
+    assert light.optimum / 55 == pytest.approx(np.sqrt(20 * 0.5))
+
+
+@pytest.mark.parametrize("mass", [0.0, -1.0, np.nan, "heavy"])
+def test_a_mass_that_is_none_is_refused(mass):
+    with pytest.raises(ParameterError, match="mass"):
+        trimer_law(mass)

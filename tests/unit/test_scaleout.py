@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import resource
 import signal
@@ -19,7 +20,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from car_relapse import scaleout
+from car_relapse import scaleout, workers
 from car_relapse.cohort import BLOCK, Cohort, default_population, simulate, simulate_range
 from car_relapse.errors import CarRelapseError, ParameterError
 from car_relapse.outcomes import Outcome
@@ -199,33 +200,49 @@ def test_a_damaged_file_of_a_checkpoint_is_made_again(expected, tmp_path):
     assert len(damaged.read_bytes()) > 1000
 
 
+def _slowly(first: int, last: int) -> int:
+    time.sleep(0.1)
+    return last - first
+
+
+def tasks_on(client) -> int:
+    return client.run_on_scheduler(
+        lambda dask_scheduler: sum("car-relapse" in str(key) for key in dask_scheduler.tasks)
+    )
+
+
+def assert_nothing_stays_on(client) -> None:
+    deadline = time.monotonic() + 20
+    while tasks_on(client) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert tasks_on(client) == 0
+
+
 def test_nothing_stays_on_the_cluster_after_a_run_or_a_stop(client):
     simulate_on(client, POPULATION, 4 * BLOCK, seed=SEED, chunk=BLOCK)
     with pytest.raises(KeyboardInterrupt):
         simulate_on(client, POPULATION, 20 * BLOCK, seed=SEED, chunk=BLOCK, progress=stop_after(1))
+    assert_nothing_stays_on(client)
 
-    def tasks() -> int:
-        return client.run_on_scheduler(
-            lambda dask_scheduler: sum("car-relapse" in str(key) for key in dask_scheduler.tasks)
-        )
 
-    deadline = time.monotonic() + 20
-    while tasks() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert tasks() == 0
+def test_results_leave_the_cluster_without_waiting_for_the_garbage_collector(client, monkeypatch):
+    monkeypatch.setattr(workers, "_LOOK_AGAIN", 0.01)
+    gc.collect()
+    gc.disable()
+    try:
+        # Slow enough that the wait for the first result is given up and taken up again.
+        for _ in workers.results(workers.place_of(client), _slowly, [(0, 1), (1, 2), (2, 3)]):
+            pass
+        assert_nothing_stays_on(client)
+    finally:
+        gc.enable()
 
 
 def test_a_cluster_has_at_most_two_tasks_per_worker_at_a_time(client):
     seen: list[int] = []
 
     def look(progress: Progress) -> None:
-        seen.append(
-            client.run_on_scheduler(
-                lambda dask_scheduler: sum(
-                    "car-relapse" in str(key) for key in dask_scheduler.tasks
-                )
-            )
-        )
+        seen.append(tasks_on(client))
 
     simulate_on(client, POPULATION, 20 * BLOCK, seed=SEED, chunk=BLOCK, progress=look)
     assert 1 <= max(seen) <= 4

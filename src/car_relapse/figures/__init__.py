@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from types import MappingProxyType
 
+from car_relapse.figures.antigen_density import density_lines, density_tail, density_thresholds
 from car_relapse.figures.antigen_leaves import escape_timing, jackpots, pre_existence
+from car_relapse.figures.antigen_plasticity import density_switching
 from car_relapse.figures.atlas import (
     phenotype_by_persistence,
     phenotype_forest,
@@ -16,6 +18,12 @@ from car_relapse.figures.atlas import (
 )
 from car_relapse.figures.burden import burden_feedback, burden_or_memory
 from car_relapse.figures.constructs import construct_outcomes
+from car_relapse.figures.engagers import (
+    engager_cycles,
+    engager_hook,
+    engager_levels,
+    engager_phenotype,
+)
 from car_relapse.figures.living_drug import cohort_denominators, stein_curve
 from car_relapse.figures.logic_gates import gate_frontier, gate_price, gate_truth
 from car_relapse.figures.style import Drawing, Quoted
@@ -43,6 +51,14 @@ __all__ = [
     "cohort_denominators",
     "cohort_outcome",
     "construct_outcomes",
+    "density_lines",
+    "density_switching",
+    "density_tail",
+    "density_thresholds",
+    "engager_cycles",
+    "engager_hook",
+    "engager_levels",
+    "engager_phenotype",
     "escape_timing",
     "gate_frontier",
     "gate_price",
@@ -99,6 +115,14 @@ def builders() -> Mapping[str, Callable[[], Drawing]]:
             "response-other": response_other,
             "phenotype-forest": phenotype_forest,
             "phenotype-persistence": phenotype_by_persistence,
+            "density-tail": density_tail,
+            "density-thresholds": density_thresholds,
+            "density-lines": density_lines,
+            "density-switching": density_switching,
+            "engager-levels": engager_levels,
+            "engager-cycles": engager_cycles,
+            "engager-hook": engager_hook,
+            "engager-phenotype": engager_phenotype,
         }
     )
 
