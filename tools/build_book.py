@@ -165,6 +165,10 @@ def main() -> int:
     codes = [report.wait() for report in reports]
     if any(codes):
         return 1
+    # Two notebooks at a time: the build itself runs them one after the other.
+    runs = [sys.executable, str(ROOT / "tools" / "notebook_runs.py"), config["execute"]["cache"]]
+    if subprocess.run(runs, env=environment).returncode:
+        return 1
     code = build(command, environment)
     if not pages():
         print("The build wrote no page.", file=sys.stderr)

@@ -17,6 +17,7 @@ from car_relapse.figures.style import (
     house_style,
     quote,
 )
+from car_relapse.figures.unfitted import COHORTS
 
 # What the parameters are called on the page, and their units.
 NAMES = {
@@ -26,19 +27,6 @@ NAMES = {
     "growth_rate": ("median net growth, per day", "median growth"),
     "growth_log_sd": ("spread of growth between patients, log scale", "spread of growth"),
     "burden": ("median burden, cells", "median burden"),
-}
-COHORTS = {
-    "eliana_primary": "ELIANA",
-    "eliana_3y": "ELIANA",
-    "eliana_table2023": "ELIANA",
-    "lamble2023_phenotype": "420 infused",
-    "cibmtr2025_tisa": "US registry",
-    "germany_tisa2023": "Germany",
-    "leahy2022_cyto": "High-risk cytogenetics",
-    "pillai2019_cd19dim": "One centre, 67 relapses",
-    "hugh2022_mrd": "CAR-T for residual disease",
-    "park2018": "Adults, CD28 product",
-    "wangt2023_coadmin": "CD19 and CD22 together",
 }
 # Twice the deviance that a profile may rise within a 95 % interval of one parameter.
 RISE = 3.84

@@ -20,6 +20,8 @@ from xml.etree import ElementTree
 import browser
 import build_book
 
+import notebooks as notebook_tool
+
 ROOT = Path(__file__).resolve().parents[1]
 LOGS = ROOT / "_build" / "logs"
 TAIL = 80  # lines shown of a failed stage
@@ -187,11 +189,43 @@ def claims(log: Log) -> Outcome:
     return pytest(log, "tests/claims", "tests/book")
 
 
+def seconds_of_cells(report: Path) -> dict[str, dict[str, float]]:
+    """Return how long each cell of each notebook took, by nbval's names for them."""
+    seconds: dict[str, dict[str, float]] = {}
+    cases = ElementTree.parse(report).getroot().iter("testcase") if report.is_file() else ()
+    for case in cases:
+        cells = seconds.setdefault(case.get("classname", ""), {})
+        cells[case.get("name", "")] = float(case.get("time", 0))
+    return seconds
+
+
+def run_cells(log: Log, *files: str | Path, processes: int = 2) -> tuple[Outcome, dict[str, list]]:
+    """Run notebooks cell by cell; return what came of it, and what each broke of its budget."""
+    # Whole notebooks are shared out: a cell needs the kernel of those above it. Only the cells
+    # are timed, not the start of the kernel.
+    options = ("--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=60")
+    share = ("-n", f"{processes}", "--dist", "loadfile", "-o", "junit_duration_report=call")
+    ran = pytest(log, *options, *share, *files)
+    seconds = seconds_of_cells(LOGS / f"{log.stage}.xml")
+    late = {name: notebook_tool.slow(cells) for name, cells in seconds.items()}
+    return ran, {name: faults for name, faults in late.items() if faults}
+
+
+def notebook_cells(log: Log, folder: str = "notebooks") -> Outcome:
+    """Run every notebook, compare what it prints, and hold it to its budget of time."""
+    ran, late = run_cells(log, folder)
+    if late:
+        # Other work on the machine can make a cell late once; one that is slow is so again, alone.
+        files = [f"{name.removesuffix('.ipynb').replace('.', '/')}.ipynb" for name in late]
+        _, late = run_cells(log, *files, processes=1)
+    for name, faults in late.items():
+        log.write("\n".join(f"{name}: {fault}" for fault in faults))
+    return ran + Outcome(failed=len(late))
+
+
 def notebooks(log: Log) -> Outcome:
-    """Run every notebook, compare what it prints, and look at how it is written."""
-    nbval = ("--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=60")
-    ran = pytest(log, *nbval, "notebooks")
-    return ran + pytest(log, "tests/notebooks")
+    """Run every notebook within its budget, and look at how it is written."""
+    return notebook_cells(log) + pytest(log, "tests/notebooks")
 
 
 def book(log: Log) -> Outcome:
@@ -213,9 +247,18 @@ def in_browser(tests: str, *options: str) -> Callable[[Log], Outcome]:
     return stage
 
 
+def binder(log: Log) -> Outcome:
+    """Make what Binder would, and use every notebook in it."""
+    # Before the tests, whose time is limited, and before two processes would both make it.
+    if log.run(sys.executable, ROOT / "tests" / "binder" / "image.py"):
+        return Outcome(failed=1)
+    return in_browser("tests/binder", "-n", "2", "--dist", "loadgroup")(log)
+
+
 STAGES: dict[str, Callable[[Log], Outcome]] = {
     "lint": lint,
     "unit": unit,
+    "fuzz": fuzz,
     "verification": verification,
     "figures": figures,
     "claims": claims,
@@ -223,11 +266,8 @@ STAGES: dict[str, Callable[[Log], Outcome]] = {
     "book": book,
     # Two processes, each with a Chromium; what asks about one page stays in one of them.
     "site": in_browser("tests/site", "-n", "2", "--dist", "loadgroup"),
-    "binder": in_browser("tests/binder"),
+    "binder": binder,
 }
-
-# Run by name only, until every case that it finds has been mended; a whole run says so.
-ON_REQUEST: dict[str, Callable[[Log], Outcome]] = {"fuzz": fuzz}
 
 
 def run_stage(name: str, stage: Callable[[Log], Outcome]) -> Outcome:
@@ -256,21 +296,18 @@ def run_stage(name: str, stage: Callable[[Log], Outcome]) -> Outcome:
 
 def main(names: list[str]) -> int:
     """Run the named stages, or all, in order; return 1 when any failed."""
-    known = STAGES | ON_REQUEST
-    unknown = [name for name in names if name not in known]
+    unknown = [name for name in names if name not in STAGES]
     if unknown:
         print(
-            f"There is no stage {', '.join(unknown)}; there are {', '.join(known)}.",
+            f"There is no stage {', '.join(unknown)}; there are {', '.join(STAGES)}.",
             file=sys.stderr,
         )
         return 2
     LOGS.mkdir(parents=True, exist_ok=True)
     total = Outcome()
-    for name, stage in known.items():
-        if name in names or (not names and name in STAGES):
+    for name, stage in STAGES.items():
+        if not names or name in names:
             total += run_stage(name, stage)
-        elif not names:
-            print(f"{name:<13} not run: some of its cases fail still; make test STAGE={name}")
     print(f"{total.passed} passed, {total.failed} failed")
     return 1 if total.failed else 0
 

@@ -186,9 +186,7 @@ def twin_numbers(found: Sequence[twins.Comparison]) -> dict[str, Quoted]:
 def odd_numbers() -> dict[str, Quoted]:
     """Return how much the check with odd input covers: it is planned here, and run by itself."""
     return {
-        "odd_cases": Quoted(
-            value=float(fuzz.number_of_cases()), text=f"{fuzz.number_of_cases():,}"
-        ),
+        "odd_cases": Quoted(value=float(fuzz.all_cases()), text=f"{fuzz.all_cases():,}"),
         "odd_functions": count(len(fuzz.targets())),
         "odd_seconds": quote(fuzz.SECONDS, 1),
     }

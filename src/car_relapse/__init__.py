@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from car_relapse.errors import EvidenceError as EvidenceError
     from car_relapse.errors import LedgerError as LedgerError
     from car_relapse.errors import ParameterError as ParameterError
+    from car_relapse.errors import ScenarioError as ScenarioError
     from car_relapse.exposure import SteinExposure as SteinExposure
     from car_relapse.exposure import SteinPopulation as SteinPopulation
     from car_relapse.exposure import stein_population as stein_population
@@ -66,6 +67,10 @@ if TYPE_CHECKING:
     from car_relapse.population import Spread as Spread
     from car_relapse.population import Subgroup as Subgroup
     from car_relapse.population import default_population as default_population
+    from car_relapse.scenario import Scenario as Scenario
+    from car_relapse.scenario import parse_scenario as parse_scenario
+    from car_relapse.scenario import read_scenario as read_scenario
+    from car_relapse.scenario import write_scenario as write_scenario
     from car_relapse.survival import RelapseProbabilities as RelapseProbabilities
     from car_relapse.survival import relapse_probabilities as relapse_probabilities
     from car_relapse.survival_batch import relapse_lines_batch as relapse_lines_batch
@@ -110,6 +115,7 @@ _NAMES = {
         "EvidenceError",
         "LedgerError",
         "ParameterError",
+        "ScenarioError",
     ),
     "exposure": (
         "SteinExposure",
@@ -163,6 +169,12 @@ _NAMES = {
         "Spread",
         "Subgroup",
         "default_population",
+    ),
+    "scenario": (
+        "Scenario",
+        "parse_scenario",
+        "read_scenario",
+        "write_scenario",
     ),
     "survival": (
         "RelapseProbabilities",

@@ -55,6 +55,8 @@ _STIFF = 2000.0
 _STIFF_TOLERANCE = 1e-10
 # Evaluations of the rates after which an interval is given up: seconds of work.
 _MOST_LOOKS = 200_000
+# Cells between which a probability is summed, one term for every line.
+_MOST_CELLS = 10**6
 
 
 def extinction_probability(birth_rate: ArrayLike, death_rate: ArrayLike) -> NDArray[np.float64]:
@@ -253,7 +255,7 @@ def transition_probability(law: LineLaw, start: int, end: int) -> float:
     law : LineLaw
         A scalar law.
     start, end : int
-        Numbers of cells, >= 0.
+        Numbers of cells, from 0 to 1,000,000.
 
     Returns
     -------
@@ -272,8 +274,9 @@ def transition_probability(law: LineLaw, start: int, end: int) -> float:
     0.192626416
     """
     require_instance("law", law, LineLaw, "give the result of constant_rate_law")
-    i = require_count("start", start, "give a number of cells")
-    n = require_count("end", end, "give a number of cells")
+    remedy = "give a number of cells; for more cells draw them with leaps.leap"
+    i = require_count("start", start, remedy, maximum=_MOST_CELLS)
+    n = require_count("end", end, remedy, maximum=_MOST_CELLS)
     if i == 0 or n == 0:
         return float(n == i) if i == 0 else float(law.extinct) ** i
     j = np.arange(1, min(i, n) + 1)

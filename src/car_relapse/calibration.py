@@ -40,7 +40,13 @@ from car_relapse.calibration_model import (
     saturated,
 )
 from car_relapse.calibration_points import Points, points
-from car_relapse.errors import ParameterError, require_count, require_instance, require_positive
+from car_relapse.errors import (
+    ParameterError,
+    is_list,
+    require_count,
+    require_instance,
+    require_positive,
+)
 from car_relapse.exposure import SteinPopulation, stein_population
 from car_relapse.outcomes import Detection
 
@@ -263,6 +269,8 @@ def _scan(
 
 def _checked_free(free: tuple[str, ...]) -> tuple[str, ...]:
     known = tuple(field.name for field in fields(Model))
+    if not is_list(free) or not all(isinstance(name, str) for name in free):
+        free = (str(free),)
     odd = [name for name in free if name not in known]
     if odd or not free or len(set(free)) != len(free):
         raise ParameterError(
@@ -318,7 +326,7 @@ def fit(
     wanted = names if profiles is None else profiles
     if wanted:
         _checked_free(wanted)
-    require_count("seed", seed, "give a whole number >= 0")
+    require_count("seed", seed, "give a whole number >= 0", maximum=None)
     at = points(stein_population() if exposures is None else exposures, n, seed=seed)
     problem = _Problem(data=observed, at=at, detection=detection)
     model, deviance = problem.solve(ledger_values() if start is None else start, names)

@@ -141,13 +141,14 @@ class PhenotypeCounts:
     @property
     def relapses(self) -> int:
         """Relapses of known kind."""
-        return self.antigen_positive + self.antigen_negative + self.lineage_switch
+        # Sums of small numpy integers overflow.
+        return int(self.antigen_positive) + int(self.antigen_negative) + int(self.lineage_switch)
 
     @property
     def counts(self) -> NDArray[np.float64]:
         """Relapses by kind, and the patients without one when `infused` is given."""
         kinds = [self.antigen_positive, self.antigen_negative, self.lineage_switch]
-        rest = [] if self.infused is None else [self.infused - self.relapses]
+        rest = [] if self.infused is None else [int(self.infused) - self.relapses]
         return np.array(kinds + rest, dtype=float)
 
 

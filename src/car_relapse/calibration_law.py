@@ -48,13 +48,13 @@ from car_relapse.errors import (
     require_positive,
 )
 from car_relapse.history import line_history
+from car_relapse.killing import Killing
 from car_relapse.outcomes import Detection
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from car_relapse.history import LineHistory
-    from car_relapse.killing import Killing
 
 __all__ = [
     "Expected",
@@ -337,6 +337,7 @@ def expected_relapses(
     """
     require_instance("detection", detection, Detection, "give default_detection()")
     require_instance("patients", patients, Patients, "see calibration_points")
+    require_instance("killing", killing, Killing, "give default_killing()")
     day = np.atleast_1d(require_positive("days", days, "count days from infusion"))
     if np.any(np.diff(day) <= 0):
         raise ParameterError("days do not increase; relapse-free shares are cumulative; sort them")
@@ -353,6 +354,7 @@ def expected_relapses(
         day=day,
         remission=remission,
         relapse_free=free,
-        antigen_positive=remission - free - escaped,
+        # Rounding can leave the difference of shares below 0.
+        antigen_positive=np.maximum(remission - free - escaped, 0.0),
         escaped=escaped,
     )

@@ -119,7 +119,7 @@ def points(exposures: SteinPopulation, n: int, *, seed: int) -> Points:
     from scipy.stats import qmc
 
     count = require_count("n", n, "give a power of two", minimum=2)
-    root = require_count("seed", seed, "give a whole number >= 0")
+    root = require_count("seed", seed, "give a whole number >= 0", maximum=None)
     power = count.bit_length() - 1
     if 2**power != count:
         raise ParameterError(

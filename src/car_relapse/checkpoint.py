@@ -147,6 +147,11 @@ class Checkpoint:
     """
 
     def __init__(self, folder: str | os.PathLike[str], made_from: Mapping[str, str]) -> None:
+        if not isinstance(folder, str | os.PathLike) or not str(folder):
+            raise ParameterError(
+                f"checkpoint is {folder!r}; it must be the path of a folder; give one, or None to "
+                "keep nothing"
+            )
         self.folder = Path(folder)
         self._columns = [f.name for f in fields(Cohort)]
         wanted = {**made_from, "columns": " ".join(self._columns)}

@@ -47,7 +47,7 @@ _KEPT = 2**21
 
 def stream(seed: int, block: int) -> np.random.Generator:
     """Return the random stream of one block of patients."""
-    root = require_count("seed", seed, "give a whole number >= 0")
+    root = require_count("seed", seed, "give a whole number >= 0", maximum=None)
     number = require_count("block", block, "count from 0")
     return np.random.default_rng(np.random.SeedSequence(root, spawn_key=(number,)))
 
@@ -94,15 +94,17 @@ def simulate_range(population: Population, start: int, stop: int, *, seed: int) 
         When the range is empty, negative or above 1e8 patients, or the seed is not a whole
         number >= 0.
     """
-    first = require_count("start", start, "give a patient number")
-    last = require_count("stop", stop, "give a patient number above start", minimum=first + 1)
+    first = require_count("start", start, "give a patient number", maximum=None)
+    last = require_count(
+        "stop", stop, "give a patient number above start", minimum=first + 1, maximum=None
+    )
     if last - first > _MOST_KEPT:
         raise ParameterError(
             f"stop is {last if last < 10**18 else 'above 1e18'}; it must be at most {_MOST_KEPT} "
             "above start, or the patients do not fit into memory; take fewer at a time, as "
             "iter_cohorts does with a smaller chunk"
         )
-    root = require_count("seed", seed, "give a whole number >= 0")
+    root = require_count("seed", seed, "give a whole number >= 0", maximum=None)
     # Once a large array has been given back, the allocator of glibc keeps the pages of those of
     # a block, instead of asking the system for them again: a fifth of the time. None is touched.
     np.empty(_KEPT)
@@ -145,7 +147,7 @@ def iter_cohorts(
     """
     count = require_count("n", n, "give a number of patients", minimum=1)
     step = require_count("chunk", chunk, "give a number of patients", minimum=1)
-    root = require_count("seed", seed, "give a whole number >= 0")
+    root = require_count("seed", seed, "give a whole number >= 0", maximum=None)
     require_instance("population", population, Population, "give a Population")
     return (
         simulate_range(population, first, min(first + step, count), seed=root)

@@ -22,6 +22,7 @@ from car_relapse.course_laws import CourseLaws, course_laws, from_infusion
 from car_relapse.errors import (
     ParameterError,
     require_count,
+    require_draws,
     require_instance,
     require_positive,
 )
@@ -277,7 +278,7 @@ def sample_courses(
     """
     t = from_infusion(days)
     require_instance("patient", patient, Patient, "give a Patient")
-    count = require_count("n", n, "give a number of courses", minimum=1)
+    count = require_draws(n, "courses")
     require_instance("rng", rng, np.random.Generator, "give numpy.random.default_rng(seed)")
     check_fixed(fixed)
     checked = _checked_laws(laws, patient, t, regrowth)

@@ -247,8 +247,11 @@ def _persons(
     regrowth = options["regrowth"]
     for number in range(start, stop):
         patient, subgroup = _person(patients, seed, number)
+        # The options are those of simulate_courses, which has checked them; as **options, one type
+        # stands for all, and the type checker cannot tell them apart.
         outcome, when = _one_person(patient, seed, number, courses, **options)  # type: ignore[arg-type]
         key = id(patient) if not isinstance(patients, DrawnPatients) else -1
+        # The same: one of the options, of whose type nothing is left but object.
         lines = known.get(key) or _lines(patient, regrowth)  # type: ignore[arg-type]
         if key >= 0:
             known[key] = lines
@@ -299,7 +302,7 @@ def simulate_courses_range(
     _check_patients(patients)
     first = require_count("start", start, "give a patient number")
     last = require_count("stop", stop, "give a patient number above start", minimum=first + 1)
-    root = require_count("seed", seed, "give a whole number >= 0")
+    root = require_count("seed", seed, "give a whole number >= 0", maximum=None)
     each = require_count("courses", courses, "give a number of courses", minimum=1)
     require_positive("step", step, "give a number of days", scalar=True)
     limits = default_detection() if detection is None else detection

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from car_relapse.engager import EngagerExposure, TrimerExposure
 from car_relapse.errors import (
     ParameterError,
-    require_count,
+    require_draws,
     require_instance,
     require_non_negative,
     require_positive,
@@ -72,7 +72,7 @@ def draw_curves(sampler: EffectSampler, n: int, rng: np.random.Generator) -> Cur
         Source of randomness.
     """
     require_instance("rng", rng, np.random.Generator, "give numpy.random.default_rng(seed)")
-    count = require_count("n", n, "give a number of patients", minimum=1)
+    count = require_draws(n, "patients")
 
     def draw(size: int) -> dict[str, Floats]:
         return {

@@ -128,7 +128,10 @@ class DensityDistribution:
         require_non_negative("log_sd", self.log_sd, "0 makes all cells equal", scalar=True)
 
     def quantile(self, probability: ArrayLike) -> NDArray[np.float64]:
-        """Return the density below which a part `probability` of the cells lies."""
+        """Return the density below which a part `probability` of the cells lies.
+
+        Infinite at 1, unless all cells have one density.
+        """
         p = require_fraction("probability", probability, "give a part of the cells")
         if self.log_sd == 0:
             return np.full(p.shape, float(self.median))

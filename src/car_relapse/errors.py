@@ -2,7 +2,9 @@
 
 Each message reads "name is value; rule; remedy". A number is a real number: None, text, a truth
 value or any other object is refused, although numpy would read some of them as numbers. Arrays
-are checked element by element; ``scalar=True`` refuses them where one number is meant.
+are checked element by element; ``scalar=True`` refuses them where one number is meant. Nothing
+in a body, a trial or a laboratory is counted beyond 1e100, and products of numbers below it do not
+overflow; so larger ones are refused, too, as are positive ones below 1e-300.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ __all__ = [
     "EvidenceError",
     "LedgerError",
     "ParameterError",
+    "ScenarioError",
     "require_broadcast",
     "require_count",
     "require_finite",
@@ -30,7 +33,17 @@ __all__ = [
 _Kind = TypeVar("_Kind")
 
 #: Above this, floats have gaps, and a float no longer says which whole number it means.
-_EXACT_FLOATS = 2.0**53
+_EXACT_FLOATS = 2**53
+#: Most patients, courses or populations that one call draws and holds in memory.
+MOST_DRAWN = 10**7
+
+#: Largest size of a number; a product of three of it is a float still.
+_LARGEST = 1e100
+#: Smallest number above 0 where 0 is refused: others below it have lost digits, or their inverse
+#: overflows.
+_SMALLEST = 1e-300
+#: Numpy holds no larger whole number.
+_LARGEST_INTEGER = 2**63
 
 _LONGEST_SHOWN = 100
 
@@ -53,6 +66,10 @@ class LedgerError(CarRelapseError, KeyError):
 
 class EvidenceError(CarRelapseError, ValueError):
     """An evidence table is empty, malformed, or does not hold what was asked of it."""
+
+
+class ScenarioError(CarRelapseError, ValueError):
+    """A scenario file cannot be read or written, or what it holds is no scenario."""
 
 
 def _shown(value: Any) -> str:
@@ -80,9 +97,7 @@ def _holds_truth_value(value: Any) -> bool:
 def _floats(value: Any) -> NDArray[np.float64] | None:
     """Return `value` as floats; None when it is not made of real numbers alone."""
     try:
-        # A whole number beyond 64 bits is an object to numpy, although it is a number.
-        plain = isinstance(value, int) and not isinstance(value, bool)
-        array = np.asarray(float(value) if plain else value)
+        array = np.asarray(value)
         if array.dtype.kind not in "iuf" or _holds_truth_value(value):
             return None
     except (TypeError, ValueError, OverflowError):
@@ -93,6 +108,11 @@ def _floats(value: Any) -> NDArray[np.float64] | None:
 
 
 def _numbers(name: str, value: Any, remedy: str, *, scalar: bool) -> NDArray[np.float64]:
+    if type(value) is int and abs(value) > _LARGEST_INTEGER:
+        raise ParameterError(
+            f"{name} is {_shown(value)}; it must be a number that a float or 64 bits hold; write "
+            f"large numbers as 1e30; {remedy}"
+        )
     values = _floats(value)
     if values is None:
         raise ParameterError(f"{name} is {_shown(value)}; it must be a number; {remedy}")
@@ -109,6 +129,11 @@ def _require(
     values = _numbers(name, value, remedy, scalar=scalar)
     good = np.asarray(test(values))
     if not good.all():
+        offender = values[~good].flat[0]
+        if _LARGEST < abs(offender) < np.inf and np.all(test(np.sign(offender))):
+            rule = f"it must be at most {_LARGEST:g} in size, so that products of it stay numbers"
+        if 0 < offender < _SMALLEST:
+            rule = f"it must be at least {_SMALLEST:g}, so that its inverse is a number"
         raise ParameterError(f"{name} is {_first_offender(values, good)}; {rule}; {remedy}")
     return values
 
@@ -116,7 +141,7 @@ def _require(
 def require_finite(
     name: str, value: ArrayLike, remedy: str, *, scalar: bool = False
 ) -> NDArray[np.float64]:
-    """Return `value` as floats, or raise when any of it is NaN or infinite.
+    """Return `value` as floats, or raise when any of it is NaN, infinite or above 1e100.
 
     Parameters
     ----------
@@ -143,13 +168,20 @@ def require_finite(
     ...
     car_relapse.errors.ParameterError: day is None; it must be a number; count days from infusion
     """
-    return _require(name, value, "it must be a finite number", remedy, np.isfinite, scalar=scalar)
+    return _require(
+        name,
+        value,
+        "it must be a finite number",
+        remedy,
+        lambda v: np.abs(v) <= _LARGEST,
+        scalar=scalar,
+    )
 
 
 def require_positive(
     name: str, value: ArrayLike, remedy: str, *, scalar: bool = False
 ) -> NDArray[np.float64]:
-    """Return `value` as floats, or raise when any of it is not finite and > 0.
+    """Return `value` as floats, or raise when any of it is not finite and > 0, or below 1e-300.
 
     Otherwise as `require_finite`.
     """
@@ -158,7 +190,7 @@ def require_positive(
         value,
         "it must be finite and > 0",
         remedy,
-        lambda v: np.isfinite(v) & (v > 0),
+        lambda v: (v >= _SMALLEST) & (v <= _LARGEST),
         scalar=scalar,
     )
 
@@ -175,7 +207,7 @@ def require_non_negative(
         value,
         "it must be finite and >= 0",
         remedy,
-        lambda v: np.isfinite(v) & (v >= 0),
+        lambda v: (v >= 0) & (v <= _LARGEST),
         scalar=scalar,
     )
 
@@ -193,12 +225,13 @@ def require_fraction(
 
 
 def require_count(
-    name: str, value: Any, remedy: str, *, minimum: int = 0, maximum: int | None = None
+    name: str, value: Any, remedy: str, *, minimum: int = 0, maximum: int | None = _EXACT_FLOATS
 ) -> int:
     """Return `value` as an integer, or raise when it is not a whole number within its bounds.
 
-    A whole number of any size is returned exactly, so that a seed of 128 bits stays itself. A
-    float stands for a whole number up to 2^53 only.
+    A float stands for a whole number up to 2^53 only, and more than that are never counted here.
+    Without a largest value a whole number of any size is returned exactly, so that a seed of 128
+    bits stays itself.
 
     Parameters
     ----------
@@ -211,7 +244,7 @@ def require_count(
     minimum : int
         Smallest value allowed.
     maximum : int, optional
-        Largest value allowed; without it there is none.
+        Largest value allowed, 2^53 unless another is given; None for no largest.
 
     Raises
     ------
@@ -225,11 +258,28 @@ def require_count(
         real = float(_numbers(name, value, remedy, scalar=True))
         number = int(real) if real.is_integer() and abs(real) <= _EXACT_FLOATS else None
     if number is None or number < minimum or (maximum is not None and number > maximum):
-        bounds = f">= {minimum}" if maximum is None else f"from {minimum} to {maximum}"
+        bounds = f"from {minimum} to {maximum}"
+        if maximum is None or maximum == _EXACT_FLOATS:
+            bounds = f">= {minimum}" + (" and at most 2^53" if maximum else "")
         raise ParameterError(
             f"{name} is {_shown(value)}; it must be a whole number {bounds}; {remedy}"
         )
     return number
+
+
+def require_draws(n: Any, what: str) -> int:
+    """Return `n` as an integer, or raise when one call cannot draw and hold as many.
+
+    Examples
+    --------
+    >>> require_draws(10**30, "courses")
+    Traceback (most recent call last):
+    ...
+    car_relapse.errors.ParameterError: n is 1000000000000000000000000000000; it must be a whole \
+number from 1 to 10000000; give a number of courses, or draw them in parts
+    """
+    remedy = f"give a number of {what}, or draw them in parts"
+    return require_count("n", n, remedy, minimum=1, maximum=MOST_DRAWN)
 
 
 def require_instance(name: str, value: Any, kind: type[_Kind], remedy: str) -> _Kind:

@@ -67,8 +67,8 @@ _RTOL, _ATOL = 1e-12, 1e-13
 _SETTLED = 1e-10
 # A curve that has not settled by then goes on with the slope of that day.
 _CENTURY = 36_525.0
-# Slopes that a curve may cost: some hundred times what the paper's values need.
-_CALLS = 300_000
+# Slopes that a curve may cost: some twenty times what the paper's values need.
+_CALLS = 40_000
 # Infusions closer than this, in days, are one; the pieces of the curve need some width.
 _CLOSEST = 1e-6
 
@@ -218,7 +218,8 @@ class CompetingProducts:
             gap = abs(float(y[0] - np.log(p.normal_capacity)))
             return float(np.log(max(cars, gap, 1e-300) / _SETTLED))
 
-        # The integrator reads this mark from the function it watches.
+        # The integrator reads this mark from the function it watches; a function may have
+        # attributes, but its type names none.
         settled.terminal = True  # type: ignore[attr-defined]
         for number, day in enumerate(days):
             for i, infusion in enumerate(self.infusions):

@@ -36,6 +36,7 @@ from car_relapse.errors import (
     ParameterError,
     is_list,
     require_count,
+    require_draws,
     require_instance,
     require_non_negative,
     require_positive,
@@ -66,9 +67,10 @@ __all__ = [
 
 Floats = NDArray[np.float64]
 
-_MOST_STEPS = 10_000
-# A transient may ask for more, for a while; this many are refused at once.
-_HOPELESS = 500 * _MOST_STEPS
+_MOST_STEPS = 50_000
+# A transient may ask for more than are allowed, for a while; this many times as many are refused
+# at once.
+_HOPELESS = 100
 _TRANSIENT = 1_000
 # Where the tumour is gone, CAR-T alone are followed in steps of a day at most.
 _QUIET = 1.0
@@ -118,8 +120,11 @@ def _leap(law: Interval, cells: Floats, above: float, rng: np.random.Generator) 
 
 
 class _Model:
-    def __init__(self, types: TumourTypes, car: CarModel, above: float, events: float) -> None:
+    def __init__(
+        self, types: TumourTypes, car: CarModel, above: float, events: float, most_steps: int
+    ) -> None:
         self.types, self.car, self.above, self.events = types, car, above, events
+        self.most_steps = most_steps
         self.founding, clean = founding_rates(types.birth, types.daughters)
         self.clean = clean[:, None]
         self.net = (types.birth - types.death)[:, None]
@@ -137,12 +142,12 @@ class _Model:
         fastest = np.max(np.maximum(self.removal(killing, now.tumour), self.clean) * living)
         short = self.events / fastest if fastest > 0 else _QUIET
         ahead = (last - now.day) / short
-        most = _HOPELESS if now.steps < _TRANSIENT else _MOST_STEPS
-        if ahead > most or now.steps >= 2 * _MOST_STEPS:
+        patience = _HOPELESS if now.steps < _TRANSIENT else 1
+        if ahead > patience * self.most_steps or now.steps >= self.most_steps:
             raise ParameterError(
                 f"days runs to {last:g}; from day {now.day:g}, after {now.steps} steps, "
-                f"{ahead:.2g} steps would follow; {_MOST_STEPS} are the most; shorten the "
-                "course, lower the rates or raise events"
+                f"{ahead:.2g} steps would follow; {self.most_steps} are the most; shorten "
+                "the course, lower the rates, or raise events or most_steps"
             )
         width = min(longest, short)
         antigen = self.types.expansion @ now.tumour
@@ -192,6 +197,7 @@ def sample_feedback(
     doses: Sequence[tuple[float, float]] = (),
     mean_above: float = 1e9,
     events: float = 0.05,
+    most_steps: int = _MOST_STEPS,
 ) -> FeedbackCourses:
     """Draw courses of a tumour of several types and the CAR-T cells that it drives.
 
@@ -215,6 +221,10 @@ def sample_feedback(
         n leaves out fluctuations of the size of its root.
     events : float, optional
         Largest rate of a tumour cell times step, in (0, 1]: the error is of second order in it.
+    most_steps : int, optional
+        Steps that the courses may cost, >= 1. A course is given up when it has taken as many;
+        when, past its first thousand steps, as many would follow at the rates of the day; and
+        at any time when a hundred times as many would.
 
     Returns
     -------
@@ -223,8 +233,8 @@ def sample_feedback(
     Raises
     ------
     ParameterError
-        When an argument breaks its rule, a population passes 1e18 cells, or more than 10 000
-        steps are needed.
+        When an argument breaks its rule, a population passes 1e18 cells, or more than
+        `most_steps` are needed.
 
     Examples
     --------
@@ -244,7 +254,7 @@ def sample_feedback(
         )
     first = require_non_negative("start", start, "give one number of cells for each type")
     t = require_non_negative("days", days, "count days from the start")
-    count = require_count("n", n, "give a number of courses", minimum=1)
+    count = require_draws(n, "courses")
     require_instance("rng", rng, np.random.Generator, "give numpy.random.default_rng(seed)")
     above = float(require_non_negative("mean_above", mean_above, "give cells", scalar=True))
     share = float(require_positive("events", events, "give 0.05", scalar=True))
@@ -262,7 +272,8 @@ def sample_feedback(
     if share > 1:
         raise ParameterError(f"events is {share:g}; steps must be short, so it must be <= 1")
     given = _checked_doses(doses)
-    model = _Model(types, car, above, share)
+    most = require_count("most_steps", most_steps, "give 50000", minimum=1)
+    model = _Model(types, car, above, share, most)
     now = _State(0.0, np.repeat(first[:, None], count, axis=1), car.start(count))
     cells = np.zeros((count, t.size, types.birth.size))
     immune = np.zeros((3, count, t.size))

@@ -47,6 +47,8 @@ def _engaged(values: Sequence[ArrayLike]) -> list[NDArray[np.float64]]:
             "no engagement was given; a gate has at least one input; give one for each antigen"
         )
     remedy = "give the engagement of one antigen"
+    if isinstance(values, np.ndarray):
+        values = require_fraction("engagement", values, remedy)
     arms = [require_fraction(f"engagement {i + 1}", h, remedy) for i, h in enumerate(values)]
     named = {f"engagement {i + 1}": h for i, h in enumerate(arms)}
     require_broadcast("give one number or one per cell", **named)
@@ -219,7 +221,7 @@ def _check_antigens(given: tuple[int, ...] | None) -> None:
             "None for all; write antigens=(0, 1)"
         )
     for antigen in given:
-        require_count("antigens", antigen, "count antigens from 0")
+        require_count("antigens", antigen, "count antigens from 0", maximum=MOST_ANTIGENS - 1)
 
 
 def _read(
@@ -371,7 +373,7 @@ class SingleGate:
     """The antigen that the product binds, counted from 0."""
 
     def __post_init__(self) -> None:
-        require_count("antigen", self.antigen, "count antigens from 0")
+        require_count("antigen", self.antigen, "count antigens from 0", maximum=MOST_ANTIGENS - 1)
 
     def reads(self, antigens: int) -> tuple[int, ...]:
         """Return the antigen that the product binds, as a tuple."""
@@ -399,7 +401,7 @@ class AndNotGate:
     """The antigen that the product binds, counted from 0."""
 
     def __post_init__(self) -> None:
-        require_count("antigen", self.antigen, "count antigens from 0")
+        require_count("antigen", self.antigen, "count antigens from 0", maximum=MOST_ANTIGENS - 1)
 
     def reads(self, antigens: int) -> tuple[int, ...]:
         """Return the antigen that the product binds, as a tuple."""

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from car_relapse.errors import (
     ParameterError,
     require_broadcast,
-    require_count,
+    require_draws,
     require_fraction,
     require_instance,
     require_non_negative,
@@ -204,7 +204,7 @@ def sample_mutants(
         require_non_negative("events", events, "give an expected number of events", scalar=True)
     )
     require_instance("law", law, CloneLaw, "give a CloneLaw")
-    count = require_count("n", n, "give a number of populations", minimum=1)
+    count = require_draws(n, "populations")
     require_instance("rng", rng, np.random.Generator, "give numpy.random.default_rng(seed)")
     check_fixed(fixed)
     split = m * count > _MOST_CLONES

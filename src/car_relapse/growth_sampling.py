@@ -24,6 +24,7 @@ from car_relapse.errors import (
     ParameterError,
     is_list,
     require_count,
+    require_draws,
     require_instance,
     require_non_negative,
     require_positive,
@@ -110,7 +111,7 @@ def sample_composition(
     cells = float(require_positive("size", size, "give a number of cells", scalar=True))
     survival = survival_probability(birth_rate, death_rate)
     require_instance("losses", losses, Losses, "give Losses(per_antigen=...)")
-    count = require_count("n", n, "give a number of populations", minimum=1)
+    count = require_draws(n, "populations")
     require_instance("rng", rng, np.random.Generator, _RNG_REMEDY)
     check_fixed(fixed)
     if not cells * survival >= 10 or cells > _LARGEST_SIZE:
@@ -253,7 +254,7 @@ def sample_mixture(
     """
     cells = require_count("size", size, "give a number of cells", minimum=1, maximum=10**15)
     mean = require_non_negative("fractions", fractions, "give one fraction per combination")
-    count = require_count("n", n, "give a number of tumours", minimum=1)
+    count = require_draws(n, "tumours")
     require_instance("rng", rng, np.random.Generator, _RNG_REMEDY)
     k = int(np.log2(mean.size)) if mean.ndim == 1 and mean.size > 1 else 0
     if mean.shape != (2**k,) or not 1 <= k <= 6:
@@ -329,7 +330,7 @@ def sample_two_types(
     """
     require_instance("rates", rates, TwoTypes, "give TwoTypes(...)")
     t = float(require_positive("days", days, "give a duration in days", scalar=True))
-    count = require_count("n", n, "give a number of populations", minimum=1)
+    count = require_draws(n, "populations")
     require_instance("rng", rng, np.random.Generator, _RNG_REMEDY)
     if not is_list(start) or len(start) != 2:
         raise ParameterError(f"start is {start!r}; it must be two numbers of cells; give both")

@@ -179,7 +179,8 @@ class KimmelPopulation:
             gap = np.maximum(np.abs(y[:size] - full), np.exp(y[size:] - full))
             return float(np.log(np.maximum(gap.max(), 1e-300) / _SETTLED))
 
-        # The integrator reads this mark from the function it watches.
+        # The integrator reads this mark from the function it watches; a function may have
+        # attributes, but its type names none.
         settled.terminal = True  # type: ignore[attr-defined]
         begin = np.log(np.concatenate([own["normal_start"], own["car_start"]]))
         run = solve_ivp(

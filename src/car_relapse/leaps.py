@@ -70,7 +70,8 @@ def leap(law: LineLaw, cells: ArrayLike, rng: np.random.Generator) -> NDArray[np
         raise ParameterError(
             f"cells is {cells!r}; a number of cells is a whole number >= 0; round it first"
         )
-    refuse_overflow(np.maximum(n, n * np.exp(np.minimum(law.log_growth, 700.0))))
+    with np.errstate(over="ignore"):  # refused at once
+        refuse_overflow(np.maximum(n, n * np.exp(np.minimum(law.log_growth, 700.0))))
     alive = rng.binomial(n.astype(np.int64), np.exp(law.log_alive))
     # Where no line lives, the mean given one may be infinite, and there is nothing to add.
     excess = np.where(alive > 0, law.excess_if_alive, 0.0)

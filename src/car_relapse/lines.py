@@ -225,6 +225,7 @@ def _free(riccati: _Riccati, start: _Array) -> _Array:
     return np.asarray(growth * some / (1.0 + some * inner))
 
 
+@np.errstate(over="ignore", invalid="ignore")  # What overflows does not converge.
 def _solve_single(riccati: _Riccati, start: _Array) -> tuple[_Array, _Array]:
     """Return y at all nodes and at the end, for types that do not switch."""
     _, weights, running = gauss_rule(riccati.linear.shape[-1])

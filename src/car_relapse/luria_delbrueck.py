@@ -28,6 +28,7 @@ from scipy.optimize import brentq
 from scipy.stats import chi2
 
 from car_relapse.clone_law import (
+    LARGEST_COUNT,
     CloneLaw,
     clone_probabilities,
     clone_tail,
@@ -35,6 +36,7 @@ from car_relapse.clone_law import (
 )
 from car_relapse.errors import (
     ParameterError,
+    require_count,
     require_fraction,
     require_non_negative,
 )
@@ -192,15 +194,44 @@ def mutant_tail(events: float, law: CloneLaw, number: int, *, fixed: str = "size
     return float(m * np.dot(tails, mean[::-1]))
 
 
+def _further(log_m: float, step: float) -> float:
+    """Return the next number of events to try, as its log."""
+    if log_m > np.log(_MOST_EVENTS):
+        raise ParameterError(
+            f"the counts ask for more than {_MOST_EVENTS:g} loss events, more than the divisions "
+            "of any leukaemia; this law does not make such counts; change the law"
+        )
+    return log_m + step
+
+
 def mutant_quantile(
-    probability: float, events: float, law: CloneLaw, *, fixed: str = "size"
+    probability: float,
+    events: float,
+    law: CloneLaw,
+    *,
+    fixed: str = "size",
+    largest: int = _LARGEST_QUANTILE,
 ) -> int:
     """Return the smallest number n with P(mutants <= n) >= `probability`.
+
+    Parameters
+    ----------
+    probability : float
+        In [0, 1).
+    events : float
+        Expected number of loss events, >= 0 and <= 1e18.
+    law : CloneLaw
+        Growth, death and detection of a clone.
+    fixed : str
+        ``size`` or ``time``: what ended the growth.
+    largest : int
+        Number up to which the quantile is sought, from 1 to 200 000; the time that takes grows
+        with its square.
 
     Raises
     ------
     ParameterError
-        When `probability` is not in [0, 1), or the quantile passes 65 536: the tail falls
+        When an argument breaks its rule, or the quantile passes `largest`: the tail falls
         only as 1/n, so extreme quantiles are astronomically large.
 
     Examples
@@ -218,20 +249,22 @@ def mutant_quantile(
         )
     m = _check_events(events)
     check_fixed(fixed)
-    largest = 0
-    while largest < _LARGEST_QUANTILE:
-        largest = min(max(64, 4 * largest), _LARGEST_QUANTILE)
-        q = clone_probabilities(law, largest)
+    remedy = "give the number up to which to look"
+    end = require_count("largest", largest, remedy, minimum=1, maximum=LARGEST_COUNT)
+    number = 0
+    while number < end:
+        number = min(max(64, 4 * number), end)
+        q = clone_probabilities(law, number)
         # One clone alone passes this number so often; then there is no need to add them up.
-        passing = m * clone_tail(law, largest)
+        passing = m * clone_tail(law, number)
         alone = -np.expm1(-passing) if fixed == "size" else passing / (1.0 + passing)
         if 1.0 - level >= alone:
             cumulative = np.cumsum(_of_clones(m, q, fixed))
             if cumulative[-1] >= level:
                 return int(np.searchsorted(cumulative, level))
     raise ParameterError(
-        f"probability is {level!r}; the quantile passes {_LARGEST_QUANTILE} mutants; ask for a "
-        "lower one or use growth.sample_mutants"
+        f"probability is {level!r}; the quantile passes {end} mutants; ask for a lower one, "
+        f"give largest up to {LARGEST_COUNT}, or use growth.sample_mutants"
     )
 
 
@@ -298,7 +331,7 @@ def estimate_events(counts: ArrayLike, law: CloneLaw) -> float:
     while score(low) < 0:
         low -= 3.0
     while score(high) > 0:
-        high += 1.0
+        high = _further(high, 1.0)
     return float(np.exp(brentq(score, low, high, xtol=1e-13)))
 
 
@@ -353,10 +386,10 @@ def estimate_interval(
     top = log_likelihood(np.log(best))
 
     def end(step: float) -> float:
-        far = np.log(best) + step
+        near, far = np.log(best), np.log(best) + step
         while top - log_likelihood(far) < drop:
-            far += step
-        ends = sorted((far, far - step))
+            near, far = far, _further(far, step)
+        ends = sorted((near, far))
         return float(
             np.exp(brentq(lambda x: top - log_likelihood(x) - drop, *ends, xtol=1e-10, rtol=1e-12))
         )

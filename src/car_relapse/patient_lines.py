@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from car_relapse.celltypes import CellTypes, density_groups
 from car_relapse.errors import ParameterError, require_count, require_fraction, require_instance
 from car_relapse.exponents import LinesAtInfusion, chunks
-from car_relapse.line_rates import LineRates
+from car_relapse.line_rates import LineRates, gauss_rule
 from car_relapse.lines import settled, solve_lines
 from car_relapse.patient import Patient
 from car_relapse.schedule import Schedule, killing_schedule
@@ -18,8 +18,14 @@ from car_relapse.schedule import Schedule, killing_schedule
 __all__ = ["line_fates", "path_fates", "patient_lines"]
 
 _Array = NDArray[np.float64]
+_NODES = gauss_rule()[0].size
 # Four antigens, each shown, off or lost, and the lineage switch.
 _MOST_TYPES = 3**4 + 1
+# Floats of one array of one density group, 2 GB of them, and steps of elimination: some minutes.
+_MOST_FLOATS = 2.5e8
+_MOST_ELIMINATION = 1e12
+# Newton's method looks at every panel some four times.
+_LOOKS = 4
 
 
 def _flux(types: CellTypes, kill: _Array, group: slice) -> _Array | None:
@@ -60,6 +66,22 @@ def _check_parts(types: CellTypes, schedule: Schedule) -> None:
         )
 
 
+def _refuse_too_much(types: CellTypes, nodes: int, fluxes: int) -> None:
+    """Raise when the equations of all types would fill the memory, or take hours."""
+    floats = float(nodes) * types.size * fluxes
+    sizes = np.bincount(types.block).astype(float)
+    panels = nodes / _NODES
+    elimination = (_NODES * sizes[sizes > 1]) ** 3 / 1.5
+    work = elimination.sum() * panels * _LOOKS * np.unique(types.relapse_class).size
+    work *= len(types.engagement)
+    if floats > _MOST_FLOATS or work > _MOST_ELIMINATION:
+        raise ParameterError(
+            f"the patient has {types.size} types of cell in {len(types.engagement)} density groups "
+            f"on {panels:.0f} panels; that would take {8e-9 * floats:.1g} GB or {work:.1g} "
+            "operations; let fewer antigens switch or be stripped, or give fewer bins of density"
+        )
+
+
 def line_fates(types: CellTypes, schedule: Schedule) -> NDArray[np.float64]:
     """Return the fates of a cell of each type that is alive at infusion.
 
@@ -78,7 +100,8 @@ def line_fates(types: CellTypes, schedule: Schedule) -> NDArray[np.float64]:
     Raises
     ------
     ParameterError
-        When `types` or `schedule` is something else, or the equations cannot be solved.
+        When `types` or `schedule` is something else, when the equations cannot be solved, or
+        when they would take gigabytes or some minutes.
     """
     _check_parts(types, schedule)
     # Backward time: the last panel first, and within it the last node.
@@ -86,6 +109,7 @@ def line_fates(types: CellTypes, schedule: Schedule) -> NDArray[np.float64]:
     width = np.diff(schedule.edges)[::-1]
     last = schedule.kill_at_horizon[:, None, None]
     fluxes = types.size if types.stripping.any() else 1
+    _refuse_too_much(types, kill[0].size, fluxes)
     parts = []
     for part in chunks(len(types.engagement), kill[0].size * types.size * fluxes):
         final = _line_rates(types, np.zeros(1), last, part)
@@ -178,7 +202,8 @@ def patient_lines(patient: Patient) -> LinesAtInfusion:
     Raises
     ------
     ParameterError
-        When the equations cannot be solved, or a part of a mixture does not grow.
+        When the equations cannot be solved or would take gigabytes or some minutes, or a part
+        of a mixture does not grow.
     """
     weight, types = density_groups(patient)
     growing = (types.birth > types.death) | (types.initial == 0)

@@ -78,7 +78,7 @@ class Meter:
     """Counts patients and tells whoever wants to know."""
 
     def __init__(self, total: int, show: bool | Callable[[Progress], None]) -> None:
-        if not isinstance(show, bool) and not callable(show):
+        if not isinstance(show, bool) and (not callable(show) or isinstance(show, type)):
             raise ParameterError(
                 f"progress is {show!r}; it must be True, False or a function of a Progress; choose "
                 "one"

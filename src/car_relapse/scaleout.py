@@ -91,7 +91,7 @@ def _spans(n: int, chunk: int) -> Iterator[Span]:
 
 def _checked(n: int, seed: int, chunk: int) -> tuple[int, int, int]:
     count = require_count("n", n, "give a number of patients", minimum=1)
-    root = require_count("seed", seed, "give a whole number >= 0")
+    root = require_count("seed", seed, "give a whole number >= 0", maximum=None)
     step = require_count("chunk", chunk, "give a number of patients per task", minimum=1)
     # A block is simulated whole, so a task that ends within one would do work twice.
     return count, root, -(-step // BLOCK) * BLOCK

@@ -34,7 +34,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from car_relapse.celltypes import KEPT, PARTIAL_LOSS
-from car_relapse.errors import require_count, require_positive
+from car_relapse.errors import require_broadcast, require_count, require_positive
 from car_relapse.exponents import class_lines, negative_lines
 from car_relapse.patient import Patient
 from car_relapse.patient_lines import patient_lines
@@ -218,7 +218,7 @@ def antigen_positive_probability(burden: ArrayLike, log_hazard: ArrayLike) -> ND
     Raises
     ------
     ParameterError
-        When an argument is not finite and > 0.
+        When an argument is not finite and > 0, or their shapes do not fit.
 
     Examples
     --------
@@ -227,6 +227,7 @@ def antigen_positive_probability(burden: ArrayLike, log_hazard: ArrayLike) -> ND
     """
     lines = require_positive("burden", burden, "give a number of cells")
     hazard = require_positive("log_hazard", log_hazard, "give ln(1 + I) of one line")
+    require_broadcast("give one hazard, or one for each burden", burden=lines, log_hazard=hazard)
     # ln(1 - e^-J), by the form that keeps its digits on each side of ln 2.
     few, many = np.minimum(hazard, 0.7), np.maximum(hazard, 0.6)
     log_cleared = np.where(hazard < np.log(2.0), np.log(-np.expm1(-few)), np.log1p(-np.exp(-many)))

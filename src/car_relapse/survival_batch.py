@@ -190,7 +190,8 @@ def relapse_lines_batch(
                 f"{name} is {listed!r}; it must be a list; give one entry for each product"
             )
     laws = tuple(p.killing for p in products) if killing is None else tuple(killing)
-    # Any exposure with a peak serves as a curve.
+    # Any exposure with a peak serves as a curve; what its type lacks, peak and declines, is
+    # asked for below.
     paths: tuple[Curves, ...] = (
         tuple(p.exposure for p in products) if curves is None else tuple(curves)  # type: ignore[misc]
     )

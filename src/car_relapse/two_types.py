@@ -264,7 +264,7 @@ class TwoTypes:
         # 1 lies between the roots; high - 1 without a difference of near-equal numbers.
         above = 2.0 * b * u / ((b * (1.0 - 2.0 * u) - d) + spread) if b > d else high - 1.0
         weight = (1.0 - low) * decay
-        return np.asarray((low * above + high * weight) / (above + weight))
+        return np.asarray(np.minimum((low * above + high * weight) / (above + weight), 1.0))
 
     def no_living(self, days: float) -> float:
         """Return the probability that no escaped cell is alive after `days`.

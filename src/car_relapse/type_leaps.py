@@ -326,6 +326,7 @@ def _drawn(mean: Floats, rng: np.random.Generator) -> _Founders:
 
 
 def _joined(one: _Founders, two: _Founders) -> _Founders:
+    # Four arrays of each give four; the length of a tuple that is built in a loop has no type.
     return tuple(np.concatenate(pair) for pair in zip(one, two, strict=True))  # type: ignore[return-value]
 
 

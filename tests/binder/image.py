@@ -1,4 +1,9 @@
-"""What Binder would put into the image of this checkout, made here without a container engine."""
+"""What Binder would put into the image of this checkout, made here without a container engine.
+
+    python tests/binder/image.py
+
+makes the two environments, which the tests then find; without it the first test makes them.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import tomllib
 from pathlib import Path
 
@@ -75,7 +81,8 @@ def environment(folder: Path, fingerprint: str, *install: str | Path, cwd: Path 
         return python
     shutil.rmtree(folder, ignore_errors=True)
     run(sys.executable, "-m", "venv", folder)
-    run(python, "-m", "pip", "install", "--quiet", *install, cwd=cwd)
+    # Compiled when they are imported: most of what is installed never is.
+    run(python, "-m", "pip", "install", "--quiet", "--no-compile", *install, cwd=cwd)
     stamp.write_text(fingerprint)
     return python
 
@@ -138,3 +145,13 @@ def binder(checkout: Path) -> Path:
 def package_version(checkout: Path) -> str:
     """Return the version that the checkout's package declares."""
     return tomllib.loads((checkout / "pyproject.toml").read_text())["project"]["version"]
+
+
+def prepare() -> None:
+    """Make the environments before several processes ask for them."""
+    with tempfile.TemporaryDirectory() as folder:
+        binder(export(Path(folder) / "checkout"))
+
+
+if __name__ == "__main__":
+    prepare()

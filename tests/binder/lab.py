@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from playwright.sync_api import ElementHandle, Locator, Page, sync_playwright
+from playwright.sync_api import Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
@@ -23,7 +23,6 @@ import browser  # noqa: E402  (the project's own way to find a Chromium)
 
 SERVER_SECONDS = 90
 RUN_SECONDS = 120
-CONTROL_SECONDS = 30
 
 # Nothing listens there: what the server or a kernel tries to download fails at once.
 NO_NETWORK = dict.fromkeys(("http_proxy", "https_proxy", "all_proxy"), "http://127.0.0.1:9")
@@ -41,32 +40,6 @@ async () => {
   // Never answered when the kernel is asked for in a dialog, or dies.
   await Promise.race([kernel.info, new Promise(resolve => setTimeout(resolve, 1000))]);
   return kernel.connectionStatus === "connected" && kernel.status === "idle";
-}
-"""
-
-# The pictures in the outputs of the cell that holds the control, as pixels: two renderings of one
-# picture may differ in their text. Empty while a picture is missing or still loading.
-PICTURES = """
-async control => {
-  const cell = control.closest(".jp-CodeCell");
-  const found = cell.querySelectorAll(
-    ".jp-RenderedImage img, .jp-RenderedSVG img, .jp-RenderedSVG svg, .jupyter-widgets img");
-  const pixels = [];
-  for (const element of found) {
-    let picture = element;
-    if (element.tagName.toLowerCase() === "svg") {
-      picture = new Image();
-      picture.src = "data:image/svg+xml," +
-        encodeURIComponent(new XMLSerializer().serializeToString(element));
-    }
-    try { await picture.decode(); } catch { return ""; }
-    const canvas = document.createElement("canvas");
-    canvas.width = picture.naturalWidth;
-    canvas.height = picture.naturalHeight;
-    canvas.getContext("2d").drawImage(picture, 0, 0);
-    pixels.push(canvas.toDataURL());
-  }
-  return pixels.join("\\n");
 }
 """
 
@@ -209,77 +182,3 @@ def complaints(page: Page) -> list[str]:
     kinds = ("application/vnd.jupyter.error", "application/vnd.jupyter.stderr")
     selector = ", ".join(f'.jp-Notebook [data-mime-type="{kind}"]' for kind in kinds)
     return page.locator(selector).all_text_contents()
-
-
-def controls(page: Page) -> Locator:
-    """Return everything in the notebook that a reader can set, whatever its kind."""
-    parts = ".noUi-target, input, select, textarea, button"
-    return page.locator(f".jp-Notebook .jupyter-widgets.widget-inline-hbox:has({parts})")
-
-
-def describe(control: Locator) -> str:
-    """Return the control's label as the reader sees it."""
-    return control.locator(".widget-label").first.text_content() or "a control without a label"
-
-
-def pictures(control: ElementHandle) -> str:
-    """Return the pixels of the pictures beside the control, once they have come to rest."""
-    last = None
-
-    def settled() -> bool:
-        nonlocal last
-        before, last = last, control.evaluate(PICTURES)
-        return bool(last) and last == before
-
-    wait(CONTROL_SECONDS, "a figure beside the control", settled)
-    return last
-
-
-def moves_the_figure(page: Page, control: Locator, seconds: float = CONTROL_SECONDS) -> bool:
-    """Use the mouse on the control; tell whether the figure beside it changed in time."""
-    _scroll_to(page, control)
-    handle = control.element_handle()
-    before = pictures(handle)
-    if control.locator(".noUi-target").count():
-        _click_track(control.locator(".noUi-target"))
-    elif control.locator("select").count():
-        _choose_another(page, control.locator("select"))
-    else:
-        raise LabProblem(f"{describe(control)!r} is neither a slider nor a dropdown")
-    try:
-        wait(seconds, "another figure", lambda: pictures(handle) != before)
-    except LabProblem:
-        return False
-    return True
-
-
-def _scroll_to(page: Page, control: Locator) -> None:
-    """Turn the mouse wheel from the top of the notebook until the control is in view."""
-    # Lab lays out only the cells around the view, so there is nothing yet to scroll to at once.
-    box = page.locator(".jp-WindowedPanel-outer").bounding_box()
-    page.mouse.move(box["x"] + 20, box["y"] + box["height"] / 2)
-    page.mouse.wheel(0, -1_000_000)
-
-    def in_view() -> bool:
-        if not control.is_visible():
-            page.mouse.wheel(0, box["height"] / 2)
-        return control.is_visible()
-
-    wait(CONTROL_SECONDS, f"{describe(control)!r} to come into view", in_view)
-    control.scroll_into_view_if_needed()
-
-
-def _click_track(track: Locator) -> None:
-    """Click near the end of the track that is farther from the handle."""
-    box, grip = track.bounding_box(), track.locator(".noUi-handle").first.bounding_box()
-    middle = grip["x"] + grip["width"] / 2
-    share = 0.15 if middle > box["x"] + box["width"] / 2 else 0.85
-    track.click(position={"x": share * box["width"], "y": box["height"] / 2})
-
-
-def _choose_another(page: Page, select: Locator) -> None:
-    """Open the dropdown and take the next choice, or the first when the last one is set."""
-    last = select.evaluate("s => s.selectedIndex === s.options.length - 1")
-    select.click()
-    page.keyboard.press("Home" if last else "ArrowDown")
-    page.keyboard.press("Enter")

@@ -9,6 +9,8 @@ from pathlib import Path
 import image
 import pytest
 
+pytestmark = pytest.mark.xdist_group("image")  # what they ask for is asked for once
+
 
 def dockerfile(folder: Path) -> str:
     command = image.repo2docker().parent / "jupyter-repo2docker"

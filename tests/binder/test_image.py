@@ -8,6 +8,8 @@ from pathlib import Path
 import image
 import pytest
 
+pytestmark = pytest.mark.xdist_group("image")  # what they ask for is asked for once
+
 BUILD_AND_TEST_TOOLS = {
     *("axe-playwright-python", "coverage", "hatchling", "hypothesis", "jupyter-book", "mypy"),
     *("myst-nb", "nbval", "playwright", "pytest", "ruff", "sphinx", "sphinx-book-theme"),

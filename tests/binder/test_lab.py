@@ -1,11 +1,17 @@
-"""In Binder's JupyterLab every notebook runs unchanged and every control moves a figure."""
+"""In Binder's JupyterLab every notebook runs unchanged and every control moves a figure.
+
+Each control has a label that can be read, and works with the mouse and by keyboard. Two
+processes share the notebooks out, each with a server and a browser of its own.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import controls
 import image
 import lab
 import nbformat
@@ -13,7 +19,7 @@ import pytest
 
 NOTEBOOKS = sorted(path.stem for path in (image.ROOT / "notebooks").glob("*.ipynb"))
 REPORTS = image.ROOT / "_build" / "binder"
-LOG = REPORTS / "server.log"
+LOG = REPORTS / f"server-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}.log"
 
 
 def test_there_are_notebooks():
@@ -39,10 +45,11 @@ def visit(name: str, address: str, checkout: Path) -> list[str]:
             lab.open_notebook(page, address, name, cells)
             lab.run_all_cells(page)
             found = list(lab.complaints(page))
-            controls = lab.controls(page).all()
-            found += [] if controls else ["the notebook shows no control"]
-            still = [lab.describe(c) for c in controls if not lab.moves_the_figure(page, c)]
-            found += [f"{control} moves no figure" for control in still]
+            shown = controls.controls(page).all()
+            found += [] if shown else ["the notebook shows no control"]
+            found += [fault for control in shown for fault in controls.faults(page, control)]
+            for button in controls.buttons(page).all():
+                found += controls.button_faults(page, button)
             found += lab.complaints(page)
         except Exception as failure:
             found = [f"{failure}"]
@@ -71,44 +78,66 @@ def test_the_notebook_runs_and_answers(
 PLANTED = """
 %config InlineBackend.figure_formats = ["svg"]
 from IPython.display import HTML, display
-from ipywidgets import interact
+from ipywidgets import Button, Checkbox, IntSlider, RadioButtons, ToggleButtons, interact
 from matplotlib.figure import Figure
 
-@interact(alive=(1, 9), dead=["first", "second"])
-def show(alive, dead):
+@interact(alive=(1, 9), dead=["first", "second"], bare=IntSlider(1, 1, 9, description=""),
+          tick=Checkbox(description="tick"), one=RadioButtons(options=[1, 2], description="one"),
+          two=ToggleButtons(options=[1, 2], description="two"))
+def show(alive, dead, bare, tick, one, two):
     figure = Figure(figsize=(3, 2))
-    figure.add_subplot().plot([0, alive])
+    figure.add_subplot().plot([bare, alive, 3 * tick, one, -two])
     return figure
 
 display(HTML('<img src="https://example.org/picture.png">'))
 """.strip()
+PLANTED_BUTTONS = """
+
+dumb, loud = Button(description="Dumb"), Button(description="Loud")
+out = __import__("ipywidgets").Label("0")
+loud.on_click(lambda _: setattr(out, "value", out.value + "1"))
+display(dumb, loud, out)
+""".strip()
+UNREACHABLE = "c => c.querySelector('.noUi-handle').setAttribute('tabindex', '-1')"
 
 
 def look_at_planted(address: str, cells: int):
-    """Run the planted notebook: what moves its figure, its complaints, the hosts that it asked."""
+    """Run the planted notebook; return the faults by control, its complaints, the hosts asked."""
     with lab.page() as (page, seen):
         lab.open_notebook(page, address, "planted", cells)
         lab.run_all_cells(page)
-        moved = {
-            lab.describe(control): lab.moves_the_figure(page, control, seconds=10)
-            for control in lab.controls(page).all()
-        }
+        found = {}
+        for control in controls.controls(page).all():
+            name = controls.describe(control) or "without a label"
+            found[name] = controls.faults(page, control, seconds=10)
+        alive = controls.controls(page).first
+        alive.evaluate(UNREACHABLE)
+        found["unreachable"] = controls.faults(page, alive, seconds=5)
+        for button in controls.buttons(page).all():
+            found[button.text_content()] = controls.button_faults(page, button, seconds=5)
         complaints = list(lab.complaints(page))
-    return moved, complaints, set(seen.elsewhere)
+    return found, complaints, set(seen.elsewhere)
 
 
 def test_a_dead_control_an_error_and_a_request_elsewhere_are_all_seen(
     address: str, binder_python, checkout: Path, tmp_path: Path
 ):
-    cells = [nbformat.v4.new_code_cell(source) for source in (PLANTED, "1 / 0")]
+    sources = (PLANTED, PLANTED_BUTTONS, "1 / 0")
+    cells = [nbformat.v4.new_code_cell(source) for source in sources]
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel)"}}
     notebook = nbformat.v4.new_notebook(cells=cells, metadata=kernel)
     nbformat.write(notebook, checkout / "notebooks" / "planted.ipynb")
-    moved, complaints, elsewhere = look_at_planted(address, len(cells))
-    if not moved.get("alive"):
+    found, complaints, elsewhere = look_at_planted(address, len(cells))
+    if found.get("alive"):
         # As above: a kernel that stopped answering moves nothing, and a new one does.
         with lab.server(binder_python, checkout, tmp_path, LOG) as fresh:
-            moved, complaints, elsewhere = look_at_planted(fresh, len(cells))
-    assert moved == {"alive": True, "dead": False}
+            found, complaints, elsewhere = look_at_planted(fresh, len(cells))
+    assert found == {
+        **{"alive": [], "tick": [], "one": [], "two": [], "Loud": []},
+        "dead": ["dead moves no figure with the mouse", "dead moves no figure by keyboard"],
+        "without a label": ["a control has no visible label"],
+        "unreachable": ["alive moves no figure by keyboard"],
+        "Dumb": ["button Dumb says nothing with the mouse", "button Dumb says nothing by keyboard"],
+    }
     assert "ZeroDivisionError" in complaints[0]
     assert elsewhere == {"https://example.org/picture.png"}

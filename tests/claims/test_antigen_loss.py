@@ -9,7 +9,12 @@ import numpy as np
 
 from car_relapse import relapse_probabilities
 from car_relapse.growth import no_surviving_line, sample_mutants
-from car_relapse.luria_delbrueck import CloneLaw, mutant_quantile
+from car_relapse.luria_delbrueck import (
+    CloneLaw,
+    estimate_events,
+    estimate_interval,
+    mutant_quantile,
+)
 from tests.claims.models import killing_over, patient_of
 from tests.claims.registry import model_claim
 
@@ -79,3 +84,19 @@ def test_escape_is_likelier_at_fixed_size_than_at_fixed_time(ledger: Mapping[str
     )
     expected = ledger["leukaemia.burden"] * ledger["loss.cd19"]
     return size < time and (expected < 1 or size < 0.75 * time)
+
+
+@model_claim(
+    "claim-antigen-loss-estimate", varies=("leukaemia.birth_rate",), at_least=0.9, draws=32
+)
+def test_thirty_patients_fix_the_events_to_a_factor_of_two(ledger: Mapping[str, float]) -> bool:
+    """Other patients in each draw; counts above a thousand are taken for a thousand.
+
+    The interval holds the two events on average that the patients were drawn with, or misses
+    them by a tenth at most, and the estimate is within a factor of two.
+    """
+    law = CloneLaw(death_ratio=ledger["leukaemia.death_rate"] / ledger["leukaemia.birth_rate"])
+    seed = int(1e6 * ledger["leukaemia.birth_rate"])
+    counts = np.minimum(sample_mutants(2.0, law, 30, np.random.default_rng(seed)), 1000)
+    low, high = estimate_interval(counts, law)
+    return 0.9 * low < 2.0 < 1.1 * high and 1.0 < estimate_events(counts, law) < 4.0

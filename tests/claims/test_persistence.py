@@ -1,4 +1,4 @@
-"""Take-aways of the notebook *The last cell decides, not the average*."""
+"""Take-aways of the notebook *Persistence: what counts is how long killing outruns growth*."""
 
 from __future__ import annotations
 
@@ -71,3 +71,15 @@ def test_on_average_a_cell_is_left_and_most_patients_have_none(
     day = nadir + np.argmax(burden * np.exp(log_growth[nadir:]) >= 1.0)
     any_left = -math.expm1(-burden / (1 + removed[day]))
     return burden * math.exp(log_growth[day]) >= 1.0 and any_left < 0.5
+
+
+@model_claim("claim-persistence-useful", varies=(*RATES, *CURVE), at_least=0.9)
+def test_t_cells_are_found_three_times_as_long_as_their_killing_outruns_growth(
+    ledger: Mapping[str, float],
+) -> bool:
+    """Found: one copy of the transgene or more in a microgram of DNA."""
+    patient = patient_of(ledger)
+    (product,) = patient.products
+    enough = product.killing.level_for(patient.leukaemia.net_rate)
+    useful = float(product.exposure.last_day_above(enough))
+    return float(product.exposure.last_day_above(1.0)) > 3 * useful

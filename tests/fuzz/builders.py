@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
@@ -34,6 +33,7 @@ from .draws import (
     Draw,
     between,
     day,
+    part,
     population,
     positive_day,
     rate,
@@ -54,6 +54,22 @@ def leukaemia(c: Context) -> dict[str, Any]:
     return {"birth_rate": birth, "death_rate": death, "burden": population(c)}
 
 
+def scenario(c: Context) -> dict[str, Any]:
+    antigens = int(c.pick(1, 2, 3))
+    construct = "single" if antigens == 1 else c.pick("tandem", "bicistronic", "and")
+    arms = (1.0, *(float(c.pick(0.5, 1.0)) for _ in range(antigens - 1)))
+    losses = tuple(c.log_uniform(1e-14, 1e-4) for _ in range(antigens))
+    return {
+        "name": c.pick("mine", "", "two\nlines"),
+        "construct": construct,
+        "antigens": ("CD19", "CD20", "CD22")[:antigens],
+        "arms": arms if construct == "bicistronic" else None,
+        "losses": cr.Losses(per_antigen=losses),
+        "leukaemia": c.make("Leukaemia"),
+        "birth_rate_log_sd": float(c.pick(0.0, 0.3)),
+    }
+
+
 def detection(c: Context) -> dict[str, Any]:
     low = population(c)
     return {"remission_cells": low, "relapse_cells": low * c.log_uniform(1.001, 1e6)}
@@ -65,6 +81,11 @@ def losses(c: Context) -> dict[str, Any]:
     drawn = {"per_antigen": tuple(draw(c) for _ in range(several_antigens))}
     both = ("common_mode", "shared_defect")
     return drawn | {name: draw(c) for name in both if c.rng.random() < 0.5}
+
+
+def two_losses(c: Context) -> Any:
+    draw = between(1e-15, 0.4, 0.0, 1e-300)
+    return antigens.Losses(per_antigen=(draw(c), draw(c)))
 
 
 def near_defaults(kind: type) -> Draw:
@@ -134,6 +155,11 @@ def follow_up(c: Context) -> dict[str, Any]:
     return drawn | ({"transplant": c.make("Transplant")} if c.rng.random() < 0.5 else {})
 
 
+def interval(c: Context) -> dict[str, Any]:
+    low, value, high = sorted(part(c) for _ in range(3))
+    return {"low": low, "value": value, "high": high}
+
+
 def event_times(c: Context) -> dict[str, Any]:
     drawn = followed(c)
     return {"time": drawn["time"], "event": drawn["cause"] > 0}
@@ -192,7 +218,7 @@ def table_of_levels(c: Context) -> dict[str, Any]:
 
 
 def table_file(c: Context) -> Path:
-    path = Path(tempfile.gettempdir()) / "fuzzed_exposure_table.csv"
+    path = Path("table.csv")  # Every case has a folder of its own.
     path.write_text(c.pick("day,level\n0,1\n1,2\n", "day,level\n1,x\n", "", "level\n"))
     return path
 
@@ -343,4 +369,5 @@ def feedback_run(c: Context) -> dict[str, Any]:
         "days": [0.0, c.log_uniform(1e-3, 100.0)],
         "n": 2,
         "rng": np.random.default_rng(1),
+        "most_steps": int(c.pick(100, 3000)),
     }

@@ -143,21 +143,23 @@ NAN, INF = float("nan"), float("inf")
 
 #: A whole number that no float holds; as a seed it is as good as any.
 HUGE = 10**400
+#: Numbers to some arguments, and to most not.
+COMPLEX: tuple[Any, ...] = (1j, np.array([1j]))
 #: Never a number: to be refused wherever a number is expected.
 NO_NUMBERS: tuple[Any, ...] = (
-    None, "many", "0.5", b"1", 1j, NAN, {}, {1.0}, object, True, np.True_, HUGE,
+    None, "many", "0.5", b"1", COMPLEX[0], NAN, {}, {1.0}, object, True, np.True_, HUGE,
     np.datetime64("2020-01-01"), np.array(None), np.array("0.5"),
 )  # fmt: skip
 #: Several numbers where one is expected.
 LISTS: tuple[Any, ...] = (
     [], [0.5, 0.5], (0.1,), np.array([]), np.ones(1), np.ones((2, 2)), np.zeros((0, 3)),
 )  # fmt: skip
-#: Two rows: no array, and yet two entries that broadcast.
-RAGGED = [[0.5], [0.5, 0.5]]
+#: Rows of unequal length: no array, and yet entries that broadcast.
+RAGGED = ([[0.5], [0.5, 0.5]], [[], [], [1.0]])
 #: Lists that are not made of numbers alone, to be refused where arrays are welcome.
 BAD_LISTS: tuple[Any, ...] = (
-    [0.5, None], [0.5, "0.5"], [0.5, NAN], np.array([1j]), np.array([True]), [True, 0.5],
-    RAGGED, [[]] * 2 + [[1.0]], np.array([0.5], dtype=object), np.array(["a"]),
+    [0.5, None], [0.5, "0.5"], [0.5, NAN], COMPLEX[1], np.array([True]), [True, 0.5],
+    *RAGGED, np.array([0.5], dtype=object), np.array(["a"]),
 )  # fmt: skip
 #: Numbers and shapes that may be out of range: to be refused, or to give a sane result.
 EDGES: tuple[Any, ...] = (

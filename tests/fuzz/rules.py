@@ -20,6 +20,7 @@ from car_relapse import (
     evidence,
     feedback_ode,
     followup,
+    glioblastoma,
     incidence,
     quadrature,
     summary,
@@ -85,10 +86,17 @@ _rules(day, r"two_types\.TwoTypes\.(escaped_probabilities|generating_function)\.
 _rules(lambda c: (int(c.pick(0, 1, 1000)), int(c.pick(0, 1))), r"sample_two_types\.start")
 _rules(lambda c: c.make("FeedbackStart"), r"solve_feedback\.start")
 _rules(lambda c: int(population(c)), r"growth_sampling\.sample_\w+\.size")
+_rules(day, r"sample_lines\.days")
+_rules(whole(1, 9), r"staged_cycle\.\w+\.stages", r"sample_lines\.n")
+_rules(varying_rate, r"staged_survival\.death_rate")
 # Several arguments that hang together are drawn at once: "name()" stands for all of them.
 _rules(builders.leukaemia, r"Leukaemia\(\)")
 _rules(builders.detection, r"Detection\(\)")
 _rules(builders.losses, r"Losses\(\)")
+_rules(builders.two_losses, r"double_loss_lines\w*\.losses")
+_rules(builders.scenario, r"Scenario\(\)")
+_rules(one_of("", "version = 1", "x", cr.Scenario().to_text()), r"parse_scenario\.text")
+_rules(one_of("mine.toml"), r"parse_scenario\.source")
 _rules(builders.patient, r"Patient\(\)")
 _rules(builders.gate, r"Therapy\.gate")
 for _kind in (
@@ -173,6 +181,8 @@ _rules(whole(0, 3), r"errors\.require_count\.minimum")
 _rules(one_of(0.5, "word"), r"errors\.require_instance\.value")
 _rules(one_of(float), r"errors\.require_instance\.kind")
 _rules(one_of("a word"), r"errors\.require_\w+\.(name|remedy)")
+
+_rules(one_of(65_536, 1, 1000), r"mutant_quantile\.largest")
 
 # Counts.
 _rules(whole(1, 60), r"cohort\.simulate\.n", r"simulate_range\.(start|stop)")
@@ -287,7 +297,8 @@ _rules(between(1e-3, 3.0), r"calibration\w*\.Model\.\w+_sd")
 _rules(between(1.01, 100.0), r"calibration\w*\.Model\.turnover")
 _rules(one_of(3.84, 1e-3, 100.0), r"calibration\.Profile\.interval\.value")
 _rules(between(0.1, 120.0), r"Landmark\.month")
-_rules(part, r"Landmark\.relapse_free", r"effective_patients\.\w+")
+_rules(part, r"Landmark\.relapse_free")
+_rules(builders.interval, r"effective_patients\(\)")
 _rules(between(1.0, 1e4), r"RelapseFreeCurve\.patients")
 _rules(whole(0, 99), r"PhenotypeCounts\.(antigen_\w+|lineage_switch)")
 _rules(maybe(whole(300, 999)), r"PhenotypeCounts\.infused")
@@ -313,13 +324,27 @@ _rules(one_of(1, 2), r"(least_lost|remainder)\.relapse_class")
 _rules(one_of(0), r"Regrowth\.product")
 _rules(population, r"Regrowth\.cells")
 
+# Mixtures, bystanders, and healthy B cells.
+_rules(row(fraction, 1, 6), r"mixture\.\w+\.missing")
+_rules(fraction, r"mixture\.\w+\.(overlap|share)", r"BystanderGate\.share")
+_rules(builders.gate, r"BystanderGate\.gate")
+_rules(one_of(False, True), r"BystanderGate\.beside_only")
+_rules(whole(1, 6), r"typical_glioblastoma\.antigens")
+_rules(maybe(whole(1, 20)), r"glioblastoma\.\w+\.doses")
+_rules(maybe(fraction), r"typical_glioblastoma\.\w+")
+_rules(lambda c: glioblastoma.typical_glioblastoma(c.pick(1, 3)), r"bystanders_until\.patient")
+_rules(between(1.0, 300.0), r"bystanders_until\.day")
+_rules(builders.five_curves, r"b_cell_return\.curves")
+_rules(maybe(part), r"aplasia\.\w+\.share")
+
 # Populations.
 _rules(builders.population_of_patients, r"Population\(\)")
 _rules(builders.subgroup, r"Subgroup\(\)")
 _rules(one_of((), (("birth_rate", "loss", 0.5),)), r"Spread\.correlation")
 _rules(between(1e-3, 2.0, 0.0), r"Spread\.\w+")
 _rules(one_of(0), r"\w+\.one\.index")
-_rules(one_of(None), r"cohort\.simulate\.(client|workers|checkpoint)")
+_rules(one_of(None), r"cohort\.simulate\.(client|workers)")
+_rules(one_of(None, "kept"), r"cohort\.simulate\.checkpoint")
 
 _rules(lambda c: None, r"therapy\.\w+\.arms")
 _rules(one_of(None, None, (0,), (1, 0), (0, 2, 5)), r"\w+Gate\.antigens")
@@ -328,7 +353,6 @@ _rules(one_of(0, 0, 1, 5), r"\w+Gate\.antigen")
 _rules(between(1.0, 50.0), r"synergy")
 _rules(one_of("stanford_adult_1922_ball", "wangt2023_coadmin"), r"same_patients\.trial_key")
 _rules(one_of("trials", "kinetics"), r"dictionary\.columns\.table")
-_rules(one_of("key", "n_cr"), r"dictionary\.Column\.name")
 # Longer paths of six antigens take minutes, as the docstring says.
 _rules(one_of(1, 2, 3), r"attribution\.attribution\.longest")
 
@@ -378,7 +402,7 @@ PRODUCERS: dict[str, Callable[[Context], Any] | None] = {
     "line_law.LineLaw": builders.line_law,
     "exponents.LinesAtInfusion": lambda c: patient_lines(c.make("Patient")),
     "survival.RelapseProbabilities": lambda c: cr.relapse_probabilities(c.make("Patient")),
-    "attribution.Attribution": lambda c: attribution(c.make("Patient")),
+    "attribution.Attribution": lambda c: attribution(c.make("Patient"), longest=c.pick(1, 2, 3)),
     "survival_batch.BatchLines": lambda c: cr.relapse_lines_batch(c.make("Patient"), burden=[9e9]),
     "feedback_types.TumourTypes": builders.tumour_types,
     "celltypes.CellTypes": lambda c: celltypes.cell_types(c.make("Patient")),
@@ -393,7 +417,7 @@ PRODUCERS: dict[str, Callable[[Context], Any] | None] = {
 
 #: Classes that are filled by functions of the package alone, and not by users.
 RESULTS = re.compile(
-    r"(LineLaw|LinesAtInfusion|Founders|LossPath|Attribution|BatchLines|TumourTypes|LineRates|Batch|Courses|CourseLaws|StepLaws|CellTypes|DensityGroups|DensityBins|Panels|LineHistory|\w*Course|outcomes\.Cohort|Equilibrium"
+    r"(dictionary\.Column|LineLaw|LinesAtInfusion|Founders|LossPath|Attribution|BatchLines|TumourTypes|LineRates|Batch|Courses|CourseLaws|StepLaws|CellTypes|DensityGroups|DensityBins|Panels|LineHistory|\w*Course|outcomes\.Cohort|Equilibrium"
     r"|RelapseProbabilities|Expected|Prediction|course\.Courses|Summary|calibration\.(Calibration|Interval|Profile)|calibration_points\.(Points|Patients)|followup\.Observed|Incidence|FeedbackCohort|FeedbackCourses|records\.\w+|parameters\.Parameter|symbols\.\w+|\w+Estimate)$"
 )
 
@@ -405,7 +429,7 @@ LEFT_OUT = re.compile(
             # They start processes or print; their own tests look at what goes wrong there.
             r"workers\.|progress\.|scaleout\.(reduce_on|simulate_on|simulate_in_processes)$",
             # They read and write files of the package, whose format has tests of its own.
-            r"checkpoint\.|calibration_table\.",
+            r"checkpoint\.|calibration_table\.|scenario\.(read|write)_scenario$",
             # Minutes for one answer.
             r"calibration_prediction\.predict$",
             # Steps of an algorithm: what they are given is the result of the step before, was
@@ -445,13 +469,16 @@ MAY_BE_IGNORED = re.compile(r"errors\.require_instance\.value|errors\.\w+\.scala
 
 #: Whole numbers of any size.
 ANY_SIZE = re.compile(r"\.seed$")
+#: Arguments that may be complex.
+COMPLEX = re.compile(r"generating_function\.(targeted|escaped)$")
 #: Arguments of which each entry is a number or an array: lists of unequal lengths are welcome.
 ROWS = re.compile(r"Gate\.fraction\.engagement$|gates\.cocktail\.\w+$")
 
 #: Results that are probabilities or shares, by the names of functions, properties and fields.
-#: Arms of a SumGate add up, and an OrGate may have synergy: those fractions may exceed 1.
+#: Arms of a SumGate add up, an OrGate may have synergy, and bystanders keep what these give: those
+#: fractions may exceed 1.
 PROBABILITY = re.compile(
-    r"(?<!lines_for_)(probability|probabilities|\w*_probability\w*|extinct|geometric_parameter|(?<!Parameters\.treated_)survival|cdf|no_\w+|(?<!OrGate\.)(?<!SumGate\.)fraction(_below)?|low_fraction"
+    r"(?<!lines_for_)(probability|probabilities|\w*_probability\w*|extinct|geometric_parameter|(?<!Parameters\.treated_)survival|cdf|no_\w+|(?<!OrGate\.)(?<!SumGate\.)(?<!BystanderGate\.)fraction(_below)?|low_fraction"
     r"|antigen_(positive|negative)|preexisting|acquired|cure|only_\w+|both|share|relapse_free"
     r"|cumulative_incidence|and(_not)?_gate|relative|weight|mean_response|Response\.at"
     r"|transition_matrix|mutant_(probabilities|tail)|clone_probabilities|eradication\w*)$"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import pathlib
 import warnings
 from collections import Counter
 from collections.abc import Callable
@@ -24,14 +25,16 @@ SHOWN = 12
 def test_every_case_gives_a_right_number_or_a_clear_error(shard: int) -> None:
     results: Counter[str] = Counter()
     failed = []
-    numbers = fuzz.numbers_of(shard, SHARDS)
+    ran = 0
     with fuzz.bounded_memory():
-        for number in numbers:
-            case = fuzz.run(number)
-            results[case.target.name] += case.verdict == "result"
-            if case.verdict == "failed":
-                failed.append(case)
-    assert not failed, f"{len(failed)} of {len(numbers)} cases failed:\n" + "\n".join(
+        for target in fuzz.part(shard, SHARDS):
+            for number in range(fuzz.number_of_cases(target)):
+                case = fuzz.run(target, number)
+                ran += 1
+                results[target.name] += case.verdict == "result"
+                if case.verdict == "failed":
+                    failed.append(case)
+    assert not failed, f"{len(failed)} of {ran} cases failed:\n" + "\n".join(
         str(case) for case in failed[:SHOWN]
     )
     # A function that refuses whatever it gets has not been tested.
@@ -39,12 +42,12 @@ def test_every_case_gives_a_right_number_or_a_clear_error(shard: int) -> None:
 
 
 def test_there_are_ten_thousand_cases_and_several_of_every_public_function() -> None:
-    count = Counter(fuzz._plan())
-    assert sum(count.values()) == fuzz.number_of_cases() >= 10_000
-    assert set(count) == set(range(len(fuzz.targets())))
-    assert min(count.values()) >= 8
-    numbers = [n for shard in range(SHARDS) for n in fuzz.numbers_of(shard, SHARDS)]
-    assert sorted(numbers) == list(range(fuzz.number_of_cases()))
+    counts = {target.name: fuzz.number_of_cases(target) for target in fuzz.targets()}
+    assert len(counts) == len(fuzz.targets())
+    assert sum(counts.values()) == fuzz.all_cases() >= 10_000
+    assert min(counts.values()) >= 8
+    parts = [target for shard in range(SHARDS) for target in fuzz.part(shard, SHARDS)]
+    assert sorted(target.name for target in parts) == sorted(counts)
 
 
 def test_every_module_with_public_names_takes_part() -> None:
@@ -59,15 +62,50 @@ def test_every_module_with_public_names_takes_part() -> None:
     assert any(rules.LEFT_OUT.search(name) for name in everything)
 
 
+def _cases(name: str) -> list[fuzz.Case]:
+    target = next(target for target in fuzz.targets() if target.name == name)
+    return [fuzz.run(target, number) for number in range(fuzz.number_of_cases(target))]
+
+
 def test_a_number_means_the_same_case_every_time() -> None:
-    names = [fuzz.targets()[target].name for target in fuzz._plan()]
-    numbers = [n for n, name in enumerate(names) if name == "relapse_time.RelapseTime.cdf"]
-    runs = [[fuzz.run(number) for number in numbers] for _ in range(2)]
+    runs = [_cases("relapse_time.RelapseTime.cdf") for _ in range(2)]
     for once, again in zip(*runs, strict=True):
         assert str(once) == str(again)
         assert once.verdict == again.verdict
     assert {case.kind for case in runs[0]} == {"good", "bad"}
     assert {case.verdict for case in runs[0]} == {"result", "refused"}
+    assert len({str(case) for case in runs[0]}) > 20
+
+
+def test_a_new_function_leaves_the_cases_of_the_others_as_they_were(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    name = "switching.low_fraction"
+    before = _cases(name)
+    others = fuzz.targets()
+    new = fuzz.Target("antigens.a_new_function", _sum)
+    monkeypatch.setattr(fuzz, "targets", lambda: (new, *others[1:]))
+    after = _cases(name)
+    assert [str(case) for case in before] == [str(case) for case in after]
+
+
+def test_no_case_finds_or_leaves_a_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = []
+
+    def write(x: float) -> float:
+        found.extend(pathlib.Path().iterdir())
+        pathlib.Path("left.txt").write_text("by a case", encoding="utf-8")
+        return x
+
+    monkeypatch.setattr(fuzz, "BAD_SHARE", 0.0)
+    for _ in range(2):
+        assert _case_of(write, monkeypatch).verdict == "result"
+    assert not found
+    assert pathlib.Path.cwd() == tmp_path
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
@@ -108,10 +146,8 @@ def _hang(x: float) -> float:
 
 
 def _case_of(call: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> fuzz.Case:
-    monkeypatch.setattr(fuzz, "targets", lambda: (fuzz.Target("m.f", call),))
-    monkeypatch.setattr(fuzz, "_plan", lambda: (0,))
     monkeypatch.setattr(rules, "find", lambda name: (lambda c: 0.5) if name == "m.f.x" else None)
-    return fuzz.run(0)
+    return fuzz.run(fuzz.Target("m.f", call), 0)
 
 
 def test_bad_input_is_expected_to_be_refused(monkeypatch: pytest.MonkeyPatch) -> None:

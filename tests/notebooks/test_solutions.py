@@ -9,7 +9,14 @@ import pytest
 from scipy.optimize import brentq
 
 import car_relapse as cr
+from car_relapse import figures
+from car_relapse.branching import extinction_probability
+from car_relapse.exposure_kimmel import kimmel_killing
+from car_relapse.figures import t_cells_leave
 from car_relapse.growth import no_surviving_line
+from car_relapse.luria_delbrueck import CloneLaw, estimate_interval
+from car_relapse.published.kimmel2021 import KimmelParameters
+from car_relapse.staged_cycle import matched_cycle, staged_survival
 
 
 def weaker(patient: cr.Patient, factor: float) -> cr.Patient:
@@ -73,3 +80,83 @@ def test_a_second_target_leaves_the_common_mode():
     one = cr.Losses(per_antigen=(1e-13,))
     alone = cr.relapse_probabilities(replace(patient, losses=one)).antigen_negative
     assert escape(1e-13) == pytest.approx(alone, rel=1e-6)
+
+
+def test_a_fifth_of_the_killing_rate_is_a_second_arm_strong_enough_and_a_tenth_is_not():
+    lost = {}
+    for arm in (0.1, 0.2):
+        scenario = replace(figures.compose("bicistronic"), arms=(1.0, arm))
+        cohort = cr.simulate(scenario.population(), 6400, seed=20260131)
+        lost[arm] = sum(cohort.share(cr.Outcome(kind))[0] for kind in (2, 4, 5))
+    assert lost[0.2] < 0.1 < lost[0.1]
+
+
+def test_a_mistyped_construct_is_refused_and_another_one_is_read():
+    text = figures.compose("tandem").to_text()
+    with pytest.raises(cr.ScenarioError, match="one of single, tandem, bicistronic, and"):
+        cr.parse_scenario(text.replace('kind = "tandem"', 'kind = "tandm"'))
+    sent = cr.parse_scenario(text.replace('kind = "tandem"', 'kind = "and"'))
+    assert sent.population().engagement == (1.0, 0.0, 0.0, 0.0)
+
+
+def test_a_hundred_patients_do_not_tell_a_weak_second_arm_from_a_strong_one():
+    shares = {
+        n: [
+            cr.simulate(figures.compose(construct).population(), n, seed=5).share(cr.Outcome.CURED)
+            for construct in ("bicistronic", "tandem")
+        ]
+        for n in (100, 10_000)
+    }
+    for n, ((weak, one), (strong, other)) in shares.items():
+        clear = strong - weak > 3 * np.hypot(one, other)
+        assert clear == (n == 10_000)
+        assert strong - weak > 0
+
+
+def test_ten_cells_are_cured_by_luck_only_where_turnover_is_high():
+    disease = cr.typical_leukaemia()
+    seldom, often = (
+        float(extinction_probability(disease.net_rate + death, death)) ** 10
+        for death in (disease.death_rate, 10 * disease.death_rate)
+    )
+    assert seldom < 1e-3
+    assert often == pytest.approx(0.2, abs=0.05)
+
+
+def test_slow_memory_gives_an_even_chance_at_a_burden_between_the_ledgers():
+    one = t_cells_leave.with_memory(cr.typical_patient(1e7), 700.0)
+    burden = np.log(2) / (cr.relapse_probabilities(one).positive_lines / 1e7)
+    again = t_cells_leave.with_memory(cr.typical_patient(burden), 700.0)
+    there = cr.relapse_probabilities(again)
+    assert there.antigen_positive == pytest.approx(0.5, abs=1e-6)
+
+
+def test_a_perfect_clock_approaches_its_closed_form_from_above():
+    disease = cr.typical_leukaemia()
+    newborn = 2 - 2 ** (disease.death_rate / disease.birth_rate)
+    library = staged_survival(
+        matched_cycle(disease.birth_rate, 200), lambda day: disease.death_rate, 0.0
+    )
+    assert newborn < library < 1.2 * newborn
+
+
+def test_ten_patients_without_escaped_cells_leave_an_upper_bound():
+    disease = cr.typical_leukaemia()
+    law = CloneLaw(death_ratio=disease.death_rate / disease.birth_rate)
+    low, high = estimate_interval([0] * 10, law)
+    assert low == 0
+    # Not one clone alive in ten patients has a probability of 15 % at the bound.
+    alive = -disease.death_rate / disease.birth_rate
+    alive = (1 + alive) * -np.log1p(alive) / -alive
+    assert np.exp(-10 * high * alive) == pytest.approx(np.exp(-1.9207), rel=1e-3)
+
+
+def test_three_times_as_many_normal_t_cells_leave_half_the_useful_days():
+    paper = KimmelParameters()
+    level = kimmel_killing(paper).level_for(cr.typical_leukaemia().net_rate)
+
+    def useful(start: float) -> float:
+        room = cr.KimmelExposure(parameters=replace(paper, normal_start=start))
+        return float(room.last_day_above(level))
+
+    assert useful(3 * paper.normal_start) == pytest.approx(0.5 * useful(6.0), rel=0.1)

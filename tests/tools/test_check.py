@@ -82,15 +82,13 @@ def test_without_a_browser_the_stage_fails_with_one_sentence(logs, monkeypatch, 
     assert check.browser.MISSING in capsys.readouterr().out
 
 
-def test_a_stage_on_request_runs_by_name_and_a_whole_run_says_that_it_did_not(monkeypatch, capsys):
-    ran = []
-    monkeypatch.setattr(check, "STAGES", {"small": lambda _: check.Outcome(passed=1)})
-    monkeypatch.setattr(
-        check, "ON_REQUEST", {"large": lambda _: ran.append(1) or check.Outcome(passed=2)}
-    )
-    assert check.main([]) == 0
-    assert not ran
-    assert "large" in capsys.readouterr().out
-    assert check.main(["large"]) == 0
-    assert ran
-    assert "2 passed, 0 failed" in capsys.readouterr().out
+def test_the_odd_input_is_part_of_every_run():
+    names = list(check.STAGES)
+    assert names.index("unit") < names.index("fuzz") < names.index("verification")
+
+
+def test_the_stage_of_odd_input_runs_its_folder(monkeypatch):
+    asked = []
+    monkeypatch.setattr(check, "pytest", lambda _, *words: asked.append(words) or check.Outcome(1))
+    assert check.fuzz(None).passed == 1
+    assert "tests/fuzz" in asked[0]

@@ -86,8 +86,19 @@ def test_one_number_passes_where_one_is_meant(check, one):
     assert float(value) == float(one)
 
 
-def test_a_whole_number_beyond_64_bits_is_a_number():
-    assert errors.require_positive("cells", 10**30, "") == 1e30
+def test_a_whole_number_beyond_64_bits_is_to_be_written_as_a_float():
+    # A record keeps what it was given, and numpy does not compute with it.
+    with pytest.raises(ParameterError, match=r"cells is 10{30}; .*as 1e30; give cells"):
+        errors.require_positive("cells", 10**30, "give cells")
+    assert errors.require_positive("cells", 1e30, "") == 1e30
+    assert errors.require_positive("cells", 2**63, "") == 2.0**63
+
+
+def test_a_number_whose_inverse_overflows_is_refused_where_it_must_be_positive():
+    with pytest.raises(ParameterError, match=r"rate is 9\.99989e-321; it must be at least 1e-300"):
+        errors.require_positive("rate", 1e-320, "give a rate")
+    assert errors.require_positive("rate", 1e-300, "") == 1e-300
+    assert errors.require_non_negative("rate", 1e-320, "") == 1e-320
 
 
 def test_a_long_value_is_cut_short_in_the_message():
@@ -162,12 +173,41 @@ def test_values_of_one_shape_or_single_ones_broadcast_and_others_are_refused():
 
 @given(st.integers(min_value=0, max_value=2**200))
 def test_a_whole_number_is_returned_exactly_however_large(value):
-    assert errors.require_count("seed", value, "") == value
+    assert errors.require_count("seed", value, "", maximum=None) == value
+
+
+@pytest.mark.parametrize("value", [2**53 + 1, 10**30, 10**400])
+def test_nothing_but_a_seed_is_counted_beyond_what_a_float_counts(value):
+    with pytest.raises(ParameterError, match=r"n is .*>= 1 and at most 2\^53; give fewer"):
+        errors.require_count("n", value, "give fewer", minimum=1)
+
+
+def test_one_call_draws_ten_million_at_most():
+    assert errors.require_draws(10**7, "courses") == 10**7
+    with pytest.raises(ParameterError, match="from 1 to 10000000; give a number of courses"):
+        errors.require_draws(10**7 + 1, "courses")
+
+
+@pytest.mark.parametrize(
+    "check", [errors.require_finite, errors.require_positive, errors.require_non_negative]
+)
+@pytest.mark.parametrize("value", [1.01e100, 1e308, [1.0, 1e200]])
+def test_numbers_whose_products_would_overflow_are_refused(check, value):
+    with pytest.raises(ParameterError, match=r"x is 1.*at most 1e\+100 in size.*; mend it"):
+        check("x", value, "mend it")
+    assert check("x", 1e100, "mend it") == 1e100
+
+
+def test_what_breaks_a_rule_otherwise_is_told_that_rule():
+    with pytest.raises(ParameterError, match="x is -1e\\+308; it must be finite and > 0"):
+        errors.require_positive("x", -1e308, "mend it")
+    with pytest.raises(ParameterError, match="x is inf; it must be finite and >= 0"):
+        errors.require_non_negative("x", np.inf, "mend it")
 
 
 def test_whole_floats_and_numpy_integers_count_as_counts():
     assert errors.require_count("n", 3.0, "") == 3
-    assert errors.require_count("n", np.int64(2**62 + 1), "") == 2**62 + 1
+    assert errors.require_count("n", np.int64(2**53 - 1), "") == 2**53 - 1
     assert isinstance(errors.require_count("n", np.int32(5), ""), int)
 
 

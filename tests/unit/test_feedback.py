@@ -67,15 +67,15 @@ def of_prey(p, death: float = 0.0) -> TumourTypes:
 @pytest.mark.parametrize("source", [0.0, 1e7])
 def test_predator_and_prey_in_large_numbers_follow_the_published_equations(source):
     p = replace(PREY, source=source)
-    days = [8.0, 12.0, 30.0, 60.0]
+    days = [8.0, 12.0, 30.0, 60.0, 120.0]
     published = leontriana2020.solve(p, days)
     drawn = sample_feedback(
         of_prey(p), PredatorPrey(parameters=p), [p.leukaemia_start], days, n=1,
-        rng=np.random.default_rng(91), doses=[(0.0, p.car_start)], mean_above=0.0, events=0.01,
+        rng=np.random.default_rng(91), doses=[(0.0, p.car_start)], mean_above=0.0, events=0.005,
     )  # fmt: skip
-    assert drawn.tumour[0] == pytest.approx(published.leukaemia, rel=1e-2)
-    assert drawn.effector[0] == pytest.approx(published.car, rel=1e-2)
-    assert drawn.b_cells[0] == pytest.approx(published.b_cells, rel=1e-2)
+    assert drawn.tumour[0] == pytest.approx(published.leukaemia, rel=3e-3)
+    assert drawn.effector[0] == pytest.approx(published.car, rel=3e-3)
+    assert drawn.b_cells[0] == pytest.approx(published.b_cells, rel=3e-3)
     assert not drawn.memory.any()
 
 

@@ -127,7 +127,10 @@ def test_an_output_that_cannot_be_stored_is_a_problem(output, complaint):
     assert complaint in problem
 
 
-@pytest.mark.parametrize("text", ["1.2345678", "0.00012345678", "1000000000000", "1e-12"])
+@pytest.mark.parametrize(
+    "text",
+    ["1.2345678", "0.00012345678", "1000000000000", "1e-12", "10.1016/j.cnsns.2020.105570"],
+)
 def test_a_rounded_number_is_no_problem(text):
     cell = new_code_cell("1", outputs=[new_output("stream", text=text)])
     assert tool.problems(new_notebook(cells=[cell])) == []

@@ -8,24 +8,51 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from car_relapse import Losses, ParameterError, Plasticity, default_population, simulate
+from car_relapse import (
+    Losses,
+    ParameterError,
+    Plasticity,
+    default_population,
+    relapse_probabilities,
+    simulate,
+)
+from car_relapse.branching import constant_rate_law, transition_probability
+from car_relapse.calibration import fit
+from car_relapse.calibration_data import PhenotypeCounts
 from car_relapse.cohort import simulate_range
 from car_relapse.engagement import DensityDistribution, gauss_hermite_bins
 from car_relapse.exposure import stein_typical
+from car_relapse.exposure_kimmel import KimmelExposure
+from car_relapse.followup import FollowUp
 from car_relapse.gates import AndGate, AndNotGate, OrGate, SingleGate, SumGate
 from car_relapse.growth_sampling import sample_two_types
 from car_relapse.history import line_history
 from car_relapse.killing import Killing
-from car_relapse.luria_delbrueck import CloneLaw, mutant_quantile
-from car_relapse.patient import Leukaemia
+from car_relapse.kimmel_population import KimmelPopulation
+from car_relapse.leaps import leap
+from car_relapse.luria_delbrueck import CloneLaw, estimate_interval, mutant_quantile
+from car_relapse.patient import Leukaemia, typical_patient
 from car_relapse.population import Spread, Subgroup
+from car_relapse.progress import Meter
+from car_relapse.published.cartmath2021 import HDLM2, dose_threshold
+from car_relapse.published.kimmel2021 import KimmelParameters
 from car_relapse.resistance import expected_full_loss
+from car_relapse.survival import antigen_positive_probability
 from car_relapse.switching import low_fraction
 from car_relapse.two_types import TwoTypes
 
 GATES = (OrGate(), SumGate(), AndGate(), SingleGate(antigen=0), AndNotGate())
 TWO = TwoTypes(
     birth_rate=0.2, death_rate=0.1, loss=1e-3, escaped_birth_rate=0.2, escaped_death_rate=0.1
+)
+
+LAW = constant_rate_law(0.2, 0.1, 3.0)
+BURST = constant_rate_law(900.0, 0.0, 1.0)
+STIFF = KimmelParameters(normal_rate=1000.0, car_boost=1e-10, car_boost_shape=0.02)
+SIX = replace(
+    typical_patient(),
+    losses=Losses(per_antigen=(1e-7,) * 6, common_mode=1e-9),
+    plasticity=Plasticity(switch_on=(0.01,) * 6, stripping=(0.1,) * 6),
 )
 
 
@@ -113,6 +140,24 @@ def test_killing_that_saturates_below_growth_leaves_a_right_number():
         (lambda: sample_two_types(TWO, 1e5, n=1, rng=np.random.default_rng(1), steps=1), "steps"),
         (lambda: mutant_quantile(0.5, 1e30, CloneLaw()), r"events is 1e\+30"),
         (lambda: mutant_quantile(0.5, 1e15, CloneLaw()), "passes 65536"),
+        (lambda: mutant_quantile(0.5, 5.0, CloneLaw(), largest=10**6), "to 200000"),
+        (lambda: KimmelPopulation().sample(10**30, np.random.default_rng(1)), "to 10000000"),
+        (lambda: sample_two_types(TWO, 5.0, n=10**30, rng=np.random.default_rng(1)), "populations"),
+        (lambda: transition_probability(LAW, 10**30, 3), "start is 1000.*draw them with"),
+        (
+            lambda: leap(constant_rate_law(900.0, 0.0, 1.0), 10**13, np.random.default_rng(1)),
+            "hold",
+        ),
+        (lambda: fit(n=8, profiles=float("nan")), "free is .*must name different fields"),
+        (lambda: simulate(default_population(), 10, seed=1, checkpoint=[]), r"checkpoint is \[\]"),
+        (lambda: Meter(10, object), "progress is <class 'object'>"),
+        (lambda: AndNotGate(antigen=10**400), "antigen is"),
+        (lambda: AndGate().fraction(np.array([0.5], dtype=object)), "engagement is array"),
+        (lambda: antigen_positive_probability([1.0, 2.0], [1.0, 2.0, 3.0]), "one shape"),
+        (lambda: dose_threshold(HDLM2, highest=1e99), "cannot be followed"),
+        (lambda: KimmelExposure(parameters=STIFF).level(1.0), "normal_rate is 1000"),
+        (lambda: estimate_interval([1, 1], CloneLaw(detection=1e-300)), "more than 1e.18 loss"),
+        (lambda: relapse_probabilities(SIX), "730 types of cell in 1 .*fewer antigens"),
     ],
 )
 def test_what_cannot_be_answered_is_refused_at_once(call, message):
@@ -121,6 +166,34 @@ def test_what_cannot_be_answered_is_refused_at_once(call, message):
 
 
 def test_overflow_on_the_way_to_a_right_answer_does_not_warn(recwarn):
-    assert np.isfinite(stein_typical().last_day_above(1e-320))
-    assert Killing(maximal_rate=1.0, half_level=1e4).level_for(1e308) == np.inf
+    assert np.isfinite(stein_typical().last_day_above(1e-300))
+    assert Killing(maximal_rate=1.0, half_level=1e4).level_for(1e100) == np.inf
     assert not recwarn.list
+
+
+def test_rounding_leaves_probabilities_within_their_bounds():
+    slow = TwoTypes(
+        birth_rate=1.0868845696488014e-08,
+        death_rate=3.481226690770611e-12,
+        loss=2.1795194050807064e-09,
+        escaped_birth_rate=0.03904325487973533,
+        escaped_death_rate=1.8335502898958733e-05,
+    )
+    assert slow.no_event(0.3216537623900915) == 1.0
+
+
+def test_an_interval_of_almost_no_coverage_is_almost_a_point():
+    low, high = estimate_interval([1, 1, 1], CloneLaw(death_ratio=0.065), level=2e-14)
+    assert low == pytest.approx(high, rel=1e-6)
+
+
+def test_counts_of_small_numpy_integers_add_up():
+    counts = PhenotypeCounts(
+        antigen_positive=np.int8(100),
+        antigen_negative=np.int8(100),
+        lineage_switch=np.int8(3),
+        follow_up=FollowUp(shortest=100.0, longest=200.0, dropout_rate=0.0, death_rate=0.0),
+        infused=np.int16(341),
+    )
+    assert counts.relapses == 203
+    assert list(counts.counts) == [100, 100, 3, 138]

@@ -170,6 +170,7 @@ def _add(
     if doctree is None or "body" not in context:
         return
     if not hasattr(app, "hints_of_the_book"):
+        # Kept with the build it belongs to; the class of Sphinx does not name the attribute.
         app.hints_of_the_book = Hints(app)  # type: ignore[attr-defined]
     found = hints_of_page(app.hints_of_the_book, doctree, page)
     if not found:
@@ -193,6 +194,7 @@ def _write_again(app: Sphinx, env: BuildEnvironment) -> list[str]:
             digest.update(env.get_doctree(page).pformat().encode())
     domain: Any = env.get_domain("cite")
     digest.update(domain.bibdata.data.to_string("bibtex").encode())
+    # Stored with the environment from build to build, whose class does not name the attribute.
     before, env.hints_made_of = getattr(env, "hints_made_of", ""), digest.hexdigest()  # type: ignore[attr-defined]
     return sorted(env.found_docs) if before not in ("", digest.hexdigest()) else []
 

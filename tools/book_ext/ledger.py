@@ -152,6 +152,7 @@ class Symbols(LedgerDirective):
         name = self.options.get("name", "")
         # A formula is no name for a row: some readers of screens pass over it.
         region = self.table(caption, head, rows, name=name, sources=self.sources(), heading=1)
+        # The region's only child is the table, an element; a child might be text to the type.
         region.children[0]["classes"].append("symbols")  # type: ignore[index]
         return [region]
 

@@ -140,6 +140,7 @@ class MinutesRole(SphinxRole):
 
 
 def _times(env: BuildEnvironment) -> dict[str, PageTime]:
+    # Stored with the environment, whose class does not name the attribute; so here and below.
     if not hasattr(env, "page_times"):
         env.page_times = {}  # type: ignore[attr-defined]
     return env.page_times  # type: ignore[attr-defined, no-any-return]

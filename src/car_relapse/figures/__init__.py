@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from car_relapse.figures.antigen_density import density_lines, density_tail, density_thresholds
 from car_relapse.figures.antigen_leaves import escape_timing, jackpots, pre_existence
+from car_relapse.figures.antigen_loss import fluctuation_counts, later_peak, tails_by_events
 from car_relapse.figures.antigen_plasticity import density_switching
 from car_relapse.figures.atlas import (
     phenotype_by_persistence,
@@ -16,7 +17,14 @@ from car_relapse.figures.atlas import (
     response_leukaemia,
     response_other,
 )
+from car_relapse.figures.birth_death_luck import (
+    division_clock,
+    last_line,
+    line_fates,
+    line_law,
+)
 from car_relapse.figures.burden import burden_feedback, burden_or_memory
+from car_relapse.figures.choose_your_car import compose, scenario_choices, scenario_outcome
 from car_relapse.figures.constructs import construct_outcomes
 from car_relapse.figures.engagers import (
     engager_cycles,
@@ -24,8 +32,20 @@ from car_relapse.figures.engagers import (
     engager_levels,
     engager_phenotype,
 )
+from car_relapse.figures.glioblastoma import (
+    antigen_coverage,
+    bystander_chances,
+    mixture_courses,
+    published_tumours,
+)
 from car_relapse.figures.living_drug import cohort_denominators, stein_curve
 from car_relapse.figures.logic_gates import gate_frontier, gate_price, gate_truth
+from car_relapse.figures.one_target import (
+    aplasia_predictor,
+    phase_diagram,
+    relapse_race,
+)
+from car_relapse.figures.persistence import patients_differ, room_for_cells, useful_days
 from car_relapse.figures.style import Drawing, Quoted
 from car_relapse.figures.t_cells_leave import persistence_hazards, persistence_map, two_patients
 from car_relapse.figures.two_targets import (
@@ -39,47 +59,69 @@ from car_relapse.figures.two_ways import (
     outcome_by_level,
     relapse_split_by_cohort,
 )
+from car_relapse.figures.unfitted import unfitted_cohorts
 from car_relapse.figures.what_would_stop_it import second_antigen, weak_arm
 
 __all__ = [
     "Drawing",
     "Quoted",
     "antigen_ceiling",
+    "antigen_coverage",
+    "aplasia_predictor",
     "builders",
     "burden_feedback",
     "burden_or_memory",
+    "bystander_chances",
     "cohort_denominators",
     "cohort_outcome",
+    "compose",
     "construct_outcomes",
     "density_lines",
     "density_switching",
     "density_tail",
     "density_thresholds",
+    "division_clock",
     "engager_cycles",
     "engager_hook",
     "engager_levels",
     "engager_phenotype",
     "escape_timing",
+    "fluctuation_counts",
     "gate_frontier",
     "gate_price",
     "gate_truth",
     "jackpots",
+    "last_line",
+    "later_peak",
+    "line_fates",
+    "line_law",
     "loss_paths",
+    "mixture_courses",
     "outcome_by_level",
+    "patients_differ",
     "persistence_hazards",
     "persistence_map",
+    "phase_diagram",
     "phenotype_by_persistence",
     "phenotype_forest",
     "pre_existence",
+    "published_tumours",
     "registry",
+    "relapse_race",
     "relapse_split_by_cohort",
     "response_leukaemia",
     "response_other",
+    "room_for_cells",
+    "scenario_choices",
+    "scenario_outcome",
     "second_antigen",
     "second_infusion",
     "stein_curve",
+    "tails_by_events",
     "two_patients",
     "u_squared",
+    "unfitted_cohorts",
+    "useful_days",
     "weak_arm",
 ]
 
@@ -95,15 +137,35 @@ def builders() -> Mapping[str, Callable[[], Drawing]]:
             "outcome-by-level": outcome_by_level,
             "two-patients": two_patients,
             "persistence-map": persistence_map,
+            "useful-days": useful_days,
+            "patients-differ": patients_differ,
+            "room-for-cells": room_for_cells,
             "persistence-hazards": persistence_hazards,
+            "line-fates": line_fates,
+            "line-law": line_law,
+            "last-line": last_line,
+            "division-clock": division_clock,
             "burden-or-memory": burden_or_memory,
             "burden-feedback": burden_feedback,
             "pre-existence": pre_existence,
             "escape-timing": escape_timing,
             "jackpots": jackpots,
+            "tails-by-events": tails_by_events,
+            "fluctuation-counts": fluctuation_counts,
+            "later-peak": later_peak,
             "construct-outcomes": construct_outcomes,
             "second-antigen": second_antigen,
             "weak-arm": weak_arm,
+            "phase-diagram": phase_diagram,
+            "relapse-race": relapse_race,
+            "aplasia-predictor": aplasia_predictor,
+            "unfitted-cohorts": unfitted_cohorts,
+            "antigen-coverage": antigen_coverage,
+            "mixture-courses": mixture_courses,
+            "bystander-chances": bystander_chances,
+            "published-tumours": published_tumours,
+            "scenario-choices": scenario_choices,
+            "scenario-outcome": scenario_outcome,
             "loss-paths": loss_paths,
             "u-squared": u_squared,
             "second-infusion": second_infusion,

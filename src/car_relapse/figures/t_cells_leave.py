@@ -26,13 +26,20 @@ from car_relapse.figures.style import (
 from car_relapse.patient import Patient, typical_patient
 from car_relapse.survival import antigen_positive_probability, relapse_probabilities
 
-__all__ = ["log_hazards", "persistence_hazards", "persistence_map", "two_patients"]
+__all__ = [
+    "log_hazards",
+    "persistence_hazards",
+    "persistence_map",
+    "two_patients",
+    "with_memory",
+]
 
 _LINES = ("-", "--", "-.")
 _COLOURS = (POSITIVE, NEGATIVE, INK)
 
 
-def _with_memory(patient: Patient, half_life: float) -> Patient:
+def with_memory(patient: Patient, half_life: float) -> Patient:
+    """Return the patient with the typical curve, its memory phase of this half-life in days."""
     curve = replace(stein_typical(), memory_rate=np.log(2) / half_life)
     return replace(patient, therapy=replace(patient.products[0], exposure=curve))
 
@@ -50,7 +57,7 @@ def two_patients(*, burden: float = 1e7, short: float = 30.0, long: float = 700.
     day = np.arange(0.0, 401.0, 2.0)
     base = typical_patient(burden)
     courses = {
-        name: mean_course(_with_memory(base, half_life), day).targeted
+        name: mean_course(with_memory(base, half_life), day).targeted
         for name, half_life in (("short", short), ("long", long))
     }
     numbers = {}
@@ -58,7 +65,7 @@ def two_patients(*, burden: float = 1e7, short: float = 30.0, long: float = 700.
         lowest = int(np.argmin(cells))
         numbers[f"nadir_day_{name}"] = quote(float(day[lowest]), 2)
         numbers[f"nadir_cells_{name}"] = quote(float(cells[lowest]), 2)
-        relapse = relapse_probabilities(_with_memory(base, {"short": short, "long": long}[name]))
+        relapse = relapse_probabilities(with_memory(base, {"short": short, "long": long}[name]))
         numbers[f"p_{name}"] = chance(relapse.antigen_positive)
     numbers |= {
         "half_life_short": quote(short, 2),

@@ -25,6 +25,7 @@ Cancers 13:2941, doi:10.3390/cancers13122941.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -135,8 +136,11 @@ def _events(doses: Schedule, challenges: Schedule, last: float) -> list[tuple[fl
 def _followed(slope: Any, span: tuple[float, float], state: Any, **options: Any) -> Any:
     """Integrate, or raise where the steps shrink to nothing."""
     try:
-        return solve_ivp(slope, span, state, "LSODA", rtol=_RTOL, dense_output=True, **options)
-    except ValueError:  # scipy cannot join steps of no length
+        with warnings.catch_warnings(), np.errstate(over="raise", invalid="raise"):
+            warnings.simplefilter("error", UserWarning)
+            return solve_ivp(slope, span, state, "LSODA", rtol=_RTOL, dense_output=True, **options)
+    # Scipy cannot join steps of no length, and warns of steps that it cannot take.
+    except (ValueError, FloatingPointError, UserWarning):
         raise ParameterError(
             f"the course cannot be followed from day {span[0]:g} to day {span[1]:g}: it changes "
             "within less than the days can be told apart; bring rates, doses and tumour closer to "
