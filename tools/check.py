@@ -25,6 +25,7 @@ import notebooks as notebook_tool
 ROOT = Path(__file__).resolve().parents[1]
 LOGS = ROOT / "_build" / "logs"
 TAIL = 80  # lines shown of a failed stage
+TWO = ("-n", "2", "--dist")  # two processes; how they share out the tests follows
 
 
 @dataclass
@@ -149,8 +150,7 @@ def unit(log: Log) -> Outcome:
     )
     outcome = pytest(
         log,
-        # Two processes halve the wait, here and in the fuzz; the other stages hold one server.
-        *("-n", "2", "--dist", "loadscope"),
+        *(*TWO, "loadscope"),
         "--doctest-modules",
         # Two folders each have one: pytest loads both, but cannot look for doctests in both.
         "--ignore-glob=*/conftest.py",
@@ -171,22 +171,22 @@ def unit(log: Log) -> Outcome:
 def fuzz(log: Log) -> Outcome:
     """Call every public function ten thousand times with extreme and with bad input."""
     # Each of its tests is many cases, and the two processes share them out one by one.
-    return pytest(log, "-n", "2", "--dist", "worksteal", "tests/fuzz")
+    return pytest(log, *TWO, "worksteal", "tests/fuzz")
 
 
 def verification(log: Log) -> Outcome:
     """Compare the package with published and analytic values."""
-    return pytest(log, "tests/verification")
+    return pytest(log, *TWO, "worksteal", "tests/verification")
 
 
 def figures(log: Log) -> Outcome:
     """Compare the figures with the data and the words that belong to them."""
-    return pytest(log, "tests/figures")
+    return pytest(log, *TWO, "loadgroup", "tests/figures")
 
 
 def claims(log: Log) -> Outcome:
     """Test every take-away, and look for numbers that are neither computed nor cited."""
-    return pytest(log, "tests/claims", "tests/book")
+    return pytest(log, *TWO, "worksteal", "tests/claims", "tests/book")
 
 
 def seconds_of_cells(report: Path) -> dict[str, dict[str, float]]:
@@ -225,7 +225,7 @@ def notebook_cells(log: Log, folder: str = "notebooks") -> Outcome:
 
 def notebooks(log: Log) -> Outcome:
     """Run every notebook within its budget, and look at how it is written."""
-    return notebook_cells(log) + pytest(log, "tests/notebooks")
+    return notebook_cells(log) + pytest(log, *TWO, "worksteal", "tests/notebooks")
 
 
 def book(log: Log) -> Outcome:
@@ -252,7 +252,7 @@ def binder(log: Log) -> Outcome:
     # Before the tests, whose time is limited, and before two processes would both make it.
     if log.run(sys.executable, ROOT / "tests" / "binder" / "image.py"):
         return Outcome(failed=1)
-    return in_browser("tests/binder", "-n", "2", "--dist", "loadgroup")(log)
+    return in_browser("tests/binder", *TWO, "loadgroup")(log)
 
 
 STAGES: dict[str, Callable[[Log], Outcome]] = {
@@ -265,7 +265,7 @@ STAGES: dict[str, Callable[[Log], Outcome]] = {
     "notebooks": notebooks,
     "book": book,
     # Two processes, each with a Chromium; what asks about one page stays in one of them.
-    "site": in_browser("tests/site", "-n", "2", "--dist", "loadgroup"),
+    "site": in_browser("tests/site", *TWO, "loadgroup"),
     "binder": binder,
 }
 

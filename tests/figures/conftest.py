@@ -29,3 +29,11 @@ def slug(request) -> str:
 def drawing(drawings, slug) -> figures.Drawing:
     """Give one figure after the other."""
     return drawings[slug]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep together, in one process, the tests that share a drawing."""
+    for item in items:
+        call = getattr(item, "callspec", None)
+        slug = call.params.get("slug") if call else None
+        item.add_marker(pytest.mark.xdist_group(slug or item.path.stem))

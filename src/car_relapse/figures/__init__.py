@@ -3,7 +3,7 @@
 No figure reads or writes a file, and none touches global plot settings.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from types import MappingProxyType
 
@@ -189,7 +189,25 @@ def builders() -> Mapping[str, Callable[[], Drawing]]:
     )
 
 
+class _Drawn(Mapping[str, Drawing]):
+    """Figures at their defaults by slug, each drawn when it is first asked for."""
+
+    def __init__(self) -> None:
+        self._drawn: dict[str, Drawing] = {}
+
+    def __getitem__(self, slug: str) -> Drawing:
+        if slug not in self._drawn:
+            self._drawn[slug] = builders()[slug]()
+        return self._drawn[slug]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(builders())
+
+    def __len__(self) -> int:
+        return len(builders())
+
+
 @cache
 def registry() -> Mapping[str, Drawing]:
-    """Return every figure of the book at its defaults, by slug."""
-    return MappingProxyType({slug: build() for slug, build in builders().items()})
+    """Return every figure of the book at its defaults, by slug, drawn when it is asked for."""
+    return _Drawn()
