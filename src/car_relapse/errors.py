@@ -260,7 +260,8 @@ def require_count(
     if number is None or number < minimum or (maximum is not None and number > maximum):
         bounds = f"from {minimum} to {maximum}"
         if maximum is None or maximum == _EXACT_FLOATS:
-            bounds = f">= {minimum}" + (" and at most 2^53" if maximum else "")
+            beyond = maximum is not None and number is not None and number > maximum
+            bounds = f">= {minimum}" + (" and at most 2^53" if beyond else "")
         raise ParameterError(
             f"{name} is {_shown(value)}; it must be a whole number {bounds}; {remedy}"
         )

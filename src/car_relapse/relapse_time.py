@@ -31,9 +31,6 @@ from car_relapse.errors import (
 
 __all__ = ["RelapseTime"]
 
-# Slower growth would put the day of relapse beyond the largest float.
-_SLOWEST = 1e-300
-
 # A hundred million days are drawn at a time, 0.8 GB; more are to be drawn in blocks.
 _MOST_DAYS = 10**8
 
@@ -63,12 +60,8 @@ class RelapseTime:
         require_positive("detection", self.detection, "give a number of cells", scalar=True)
         require_fraction("survival", self.survival, "give 1 - d/b", scalar=True)
         require_positive("survival", self.survival, "untreated cells must grow: d < b")
-        require_positive("net_rate", self.net_rate, "give a rate per day", scalar=True)
-        if self.net_rate < _SLOWEST:
-            raise ParameterError(
-                f"net_rate is {self.net_rate:g}; it must be >= {_SLOWEST:g}; without growth "
-                "there is no relapse"
-            )
+        remedy = "give a rate per day; without growth there is no relapse"
+        require_positive("net_rate", self.net_rate, remedy, scalar=True)
         if self.detection * self.survival <= self.lines:
             raise ParameterError(
                 f"detection times survival is {self.detection * self.survival:g} for "

@@ -142,13 +142,15 @@ def test_every_part_of_the_law_is_one_number(name, bad):
 
 
 def test_growth_too_slow_for_any_calendar_is_refused():
-    with pytest.raises(ParameterError, match=r"net_rate is 1e-301; .*>= 1e-300; without growth"):
+    with pytest.raises(
+        ParameterError, match=r"net_rate is 1e-301; .* at least 1e-300, .*without growth"
+    ):
         RelapseTime(lines=1, detection=1e9, survival=0.4, net_rate=1e-301)
 
 
 def test_days_far_from_the_start_have_a_probability():
     fast = RelapseTime(lines=1, detection=1e9, survival=0.4, net_rate=1e3)
-    assert fast.cdf([-1e308, 1e308]).tolist() == [0.0, 1.0]
+    assert fast.cdf([-1e100, 1e100]).tolist() == [0.0, 1.0]
 
 
 def test_a_sample_needs_a_generator():
