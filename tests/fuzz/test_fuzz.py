@@ -17,7 +17,7 @@ from car_relapse.errors import require_positive
 
 from . import discovery, draws, fuzz, judge, rules
 
-SHARDS = 16
+SHARDS = 48
 SHOWN = 12
 
 
