@@ -40,6 +40,8 @@ SCALE = {
     "escape-timing": {"1000"},
     "jackpots": {"100"},
     "construct-outcomes": set(),
+    "scenario-choices": {"36"},
+    "scenario-outcome": {"36", "95", "100"},
     "second-antigen": {"48"},
     "weak-arm": set(),
     # The digits of 4-1BB, and the level of the intervals.
