@@ -50,6 +50,8 @@ SCALE = {
     "fluctuation-counts": {"95", "0", "1"},
     "later-peak": set(),
     "construct-outcomes": set(),
+    "scenario-choices": {"36"},
+    "scenario-outcome": {"36", "95", "100"},
     "second-antigen": {"48"},
     "weak-arm": set(),
     "phase-diagram": {"30", "2000"},

@@ -229,7 +229,7 @@ def scenario_choices(*, patients: int = 2560, seed: int = _SEED) -> Drawing:
         ax.set_xlim(0, None)
         ax.set_xlabel(f"relapsed by month {_MONTHS} (% of infused)")
         ax.grid(axis="y", visible=False)
-        ax.legend(loc="lower right")
+        ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2)
     n = {key: value.text for key, value in numbers.items()}
     return Drawing(
         figure=figure,
