@@ -260,7 +260,9 @@ def engager_hook(*, factor: float = 0.1) -> Drawing:
             (steady, "blinatumomab", POSITIVE), (plateau, "elranatamab", CURED),
         ):  # fmt: skip
             left.axvline(at, color=colour, linestyle="--", linewidth=1.8)
-            left.text(at * 0.75, 97, label, rotation=90, ha="right", va="top")
+            # On the side that the hill does not reach.
+            side = "right" if at < law.optimum / long else "left"
+            left.text(at, 100, label, rotation=90, ha=side, va="top")
         left.set_xscale("log")
         left.set_xlim(molar[0], molar[-1])
         left.set_ylim(0, 103)
