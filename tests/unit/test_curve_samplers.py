@@ -330,17 +330,17 @@ def test_a_return_that_chance_decides_is_refused():
     day = np.array([[0.0], [50.0], [90.0]])
     late, reached = np.zeros((3, 1)), np.array([[False], [True], [True]])
 
-    def returns(trough, alike=True):
-        cleared = np.array([[1e9], [trough], [1e11]])
+    def returns(nadir, alike=True):
+        cleared = np.array([[1e9], [nadir], [1e11]])
         return _returns(day, late, cleared, reached, 1e10, alike)
 
     who, when = returns(1e6)
     assert who.all()
     assert when[0] == pytest.approx(50.0 + 40.0 * 4 / 5)
     assert not returns(1e-4)[0].any()
-    for trough, alike in ((1.0, True), (1e6, False)):
+    for nadir, alike in ((1.0, True), (1e6, False)):
         with pytest.raises(ParameterError, match=r"between two doses .* simulate courses"):
-            returns(trough, alike)
+            returns(nadir, alike)
 
 
 def test_killing_that_stays_just_below_growth_for_ever_is_refused():
