@@ -19,9 +19,11 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from queue import Empty
 from typing import Any
 
 import nbformat
+from jupyter_core.utils import run_sync
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
@@ -49,6 +51,34 @@ class NotebookError(Exception):
     """A notebook cannot be executed, captioned or stored."""
 
 
+class _Client(NotebookClient):
+    """A client that looks for the kernel's answer every second.
+
+    Its socket now and then tells nobody that an answer has come. The plain client then sleeps
+    until the time limit of the cell, finds the answer, and the cell looks a minute slow.
+    """
+
+    async def async_start_new_kernel_client(self) -> Any:
+        client = await super().async_start_new_kernel_client()
+        channel = client.shell_channel
+        get = channel.get_msg
+
+        async def get_in_steps(timeout: float | None = None) -> Any:
+            end = None if timeout is None else time.monotonic() + timeout
+            while True:
+                left = 1.0 if end is None else min(1.0, max(0.0, end - time.monotonic()))
+                try:
+                    return await get(timeout=left)
+                except Empty:
+                    if end is not None and time.monotonic() >= end:
+                        raise
+
+        channel.get_msg = get_in_steps
+        return client
+
+    start_new_kernel_client = run_sync(async_start_new_kernel_client)
+
+
 def execute(notebook: nbformat.NotebookNode, folder: Path) -> dict[int, float]:
     """Run the notebook in place; return the seconds of each cell of code, by its number."""
     starts: dict[int, float] = {}
@@ -60,7 +90,7 @@ def execute(notebook: nbformat.NotebookNode, folder: Path) -> dict[int, float]:
     def executed(cell: Any, cell_index: int, execute_reply: Any) -> None:
         seconds[cell_index + 1] = time.perf_counter() - starts[cell_index]
 
-    client = NotebookClient(
+    client = _Client(
         notebook,
         timeout=CELL_TIMEOUT,
         kernel_name="python3",

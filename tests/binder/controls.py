@@ -6,8 +6,12 @@ from collections.abc import Callable
 
 from lab import LabProblem, wait
 from playwright.sync_api import ElementHandle, Locator, Page
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 CONTROL_SECONDS = 30
+KEY_PAUSE = 400  # milliseconds between keys, as of somebody who reads
+REST = 8  # looks, a tenth of a second apart
+STEADY = 15  # looks, a tenth of a second apart
 
 # The pictures in the outputs of the cell that holds the control, as pixels: two renderings of one
 # picture may differ in their text. Empty while a picture is missing or still loading.
@@ -44,25 +48,39 @@ TAKES_KEYS = {
     "slider": ".noUi-handle",
     "dropdown": "select",
     "checkbox": "input[type=checkbox]",
-    "choice": "input[type=radio]",
-    "buttons": "button",
 }
 
 
-def controls(page: Page) -> Locator:
+def controls(page: Page) -> list[Locator]:
     """Return everything in the notebook that a reader can set, whatever its kind."""
     parts = ".noUi-target, input, select, textarea, button"
-    return page.locator(f".jp-Notebook .jupyter-widgets.widget-inline-hbox:has({parts})")
+    return _drawn(page.locator(f".jp-Notebook .jupyter-widgets.widget-inline-hbox:has({parts})"))
 
 
-def buttons(page: Page) -> Locator:
+def buttons(page: Page) -> list[Locator]:
     """Return the buttons that do something, rather than choose."""
-    return page.locator(".jp-Notebook button.jupyter-button.widget-button")
+    return _drawn(page.locator(".jp-Notebook button.jupyter-button.widget-button"))
+
+
+def _drawn(shown: Locator) -> list[Locator]:
+    """Return all of a kind, once no more of them appear: Lab draws widgets after their cell ran."""
+    counts: list[int] = []
+
+    def settled() -> bool:
+        counts.append(shown.count())
+        return len(counts) > STEADY and len(set(counts[-STEADY:])) == 1
+
+    wait(CONTROL_SECONDS, "the controls to be drawn", settled)
+    return shown.all()
 
 
 def describe(control: Locator) -> str:
     """Return the control's label as the reader sees it."""
-    return " ".join(filter(None, map(str.strip, control.locator(LABELS).all_text_contents())))
+    # A label without words holds a space of no width.
+    texts = [
+        text.replace("\u200b", "").strip() for text in control.locator(LABELS).all_text_contents()
+    ]
+    return " ".join(filter(None, texts))
 
 
 def label_faults(control: Locator) -> list[str]:
@@ -101,7 +119,6 @@ def moves_the_figure(
     page: Page, control: Locator, use: Callable[[Page, Locator], None], seconds: float
 ) -> bool:
     """Use a control in one way; tell whether the figure beside it changed in time."""
-    scroll_to(page, control)
     handle = control.element_handle()
     before = pictures(handle)
     use(page, control)
@@ -117,6 +134,7 @@ def faults(page: Page, control: Locator, seconds: float = CONTROL_SECONDS) -> li
     scroll_to(page, control)
     found = label_faults(control)
     for use, words in ((by_mouse, "with the mouse"), (by_keys, "by keyboard")):
+        scroll_to(page, control)  # another figure may be of another height
         if not moves_the_figure(page, control, use, seconds):
             found.append(f"{describe(control)} moves no figure {words}")
     return found
@@ -147,24 +165,16 @@ def by_mouse(page: Page, control: Locator) -> None:
     if kind == "slider":
         _click_track(control.locator(".noUi-target"))
     elif kind == "dropdown":
-        _choose_another(page, control.locator("select"))
-    elif kind == "checkbox":
-        control.locator(TAKES_KEYS[kind]).click()
-    elif kind == "choice":
-        control.locator(f"{TAKES_KEYS[kind]}:not(:checked)").first.click()
+        select = control.locator("select")
+        _choose_another(page, select, select.click)
     else:
-        control.locator("button:not(.mod-active)").first.click()
+        control.locator(TAKES_KEYS[kind]).click()
 
 
 def by_keys(page: Page, control: Locator) -> None:
     """Set a control to another value by keyboard, if the keyboard reaches it."""
     kind = kind_of(control)
-    part = control.locator(TAKES_KEYS[kind])
-    if kind == "choice":
-        part = control.locator(f"{TAKES_KEYS[kind]}:checked")
-    elif kind == "buttons":
-        part = control.locator("button:not(.mod-active)")
-    part = part.first
+    part = control.locator(TAKES_KEYS[kind]).first
     if part.evaluate("part => part.tabIndex") < 0:
         return
     part.focus()
@@ -175,13 +185,36 @@ def by_keys(page: Page, control: Locator) -> None:
         )
         page.keyboard.press("PageDown" if now > (low + high) / 2 else "PageUp")
     elif kind == "dropdown":
-        first = part.evaluate("s => s.selectedIndex === 0")
-        page.keyboard.press("ArrowDown" if first else "ArrowUp")
+        _choose_another(page, part, lambda: page.keyboard.press("Space"))
     else:
-        page.keyboard.press("ArrowDown" if kind == "choice" else "Space")
+        page.keyboard.press("Space")
 
 
 def scroll_to(page: Page, control: Locator) -> None:
+    """Bring a control into view, and again while what is above it still moves it away."""
+    for _ in range(5):
+        _turn_the_wheel_to(page, control)
+        try:
+            control.scroll_into_view_if_needed(timeout=3000)
+        except PlaywrightTimeout:
+            continue
+        _come_to_rest(control)  # a list that has opened closes again when the page scrolls
+        return
+    raise LabProblem(f"{describe(control)!r} does not stay in view")
+
+
+def _come_to_rest(control: Locator) -> None:
+    """Wait until the control stays where it is."""
+    places: list[object] = []
+
+    def still() -> bool:
+        places.append(control.bounding_box())
+        return len(places) > REST and all(place == places[-1] for place in places[-REST:])
+
+    wait(CONTROL_SECONDS, "the page to come to rest", still)
+
+
+def _turn_the_wheel_to(page: Page, control: Locator) -> None:
     """Turn the mouse wheel from the top of the notebook until the control is in view."""
     # Lab lays out only the cells around the view, so there is nothing yet to scroll to at once.
     box = page.locator(".jp-WindowedPanel-outer").bounding_box()
@@ -194,7 +227,6 @@ def scroll_to(page: Page, control: Locator) -> None:
         return control.is_visible()
 
     wait(CONTROL_SECONDS, f"{describe(control)!r} to come into view", in_view)
-    control.scroll_into_view_if_needed()
 
 
 def _click_track(track: Locator) -> None:
@@ -205,9 +237,11 @@ def _click_track(track: Locator) -> None:
     track.click(position={"x": share * box["width"], "y": box["height"] / 2})
 
 
-def _choose_another(page: Page, select: Locator) -> None:
-    """Open the dropdown and take the next choice, or the first when the last one is set."""
+def _choose_another(page: Page, select: Locator, unfold: Callable[[], None]) -> None:
+    """Open the dropdown and take the last choice, or the first when the last one is set."""
+    # Not the next one: what lies under the pointer when the list opens counts as the present one.
     last = select.evaluate("s => s.selectedIndex === s.options.length - 1")
-    select.click()
-    page.keyboard.press("Home" if last else "ArrowDown")
-    page.keyboard.press("Enter")
+    unfold()
+    for key in ("Home" if last else "End", "Enter"):
+        page.wait_for_timeout(KEY_PAUSE)  # the list opens in a window of its own
+        page.keyboard.press(key)

@@ -45,10 +45,10 @@ def visit(name: str, address: str, checkout: Path) -> list[str]:
             lab.open_notebook(page, address, name, cells)
             lab.run_all_cells(page)
             found = list(lab.complaints(page))
-            shown = controls.controls(page).all()
+            shown = controls.controls(page)
             found += [] if shown else ["the notebook shows no control"]
             found += [fault for control in shown for fault in controls.faults(page, control)]
-            for button in controls.buttons(page).all():
+            for button in controls.buttons(page):
                 found += controls.button_faults(page, button)
             found += lab.complaints(page)
         except Exception as failure:
@@ -78,21 +78,19 @@ def test_the_notebook_runs_and_answers(
 PLANTED = """
 %config InlineBackend.figure_formats = ["svg"]
 from IPython.display import HTML, display
-from ipywidgets import Button, Checkbox, IntSlider, RadioButtons, ToggleButtons, interact
+from ipywidgets import Button, Checkbox, IntSlider, interact
 from matplotlib.figure import Figure
 
-@interact(alive=(1, 9), dead=["first", "second"], bare=IntSlider(1, 1, 9, description=""),
-          tick=Checkbox(description="tick"), one=RadioButtons(options=[1, 2], description="one"),
-          two=ToggleButtons(options=[1, 2], description="two"))
-def show(alive, dead, bare, tick, one, two):
+@interact(alive=(1, 9), dead=["first", "second"], bare=IntSlider(1, 1, 9, description=" "),
+          choice=["a", "bb", "ccc"], tick=Checkbox(description="tick"))
+def show(alive, dead, bare, choice, tick):
     figure = Figure(figsize=(3, 2))
-    figure.add_subplot().plot([bare, alive, 3 * tick, one, -two])
+    figure.add_subplot().plot([bare, alive, 3 * tick, len(choice)])
     return figure
 
 display(HTML('<img src="https://example.org/picture.png">'))
 """.strip()
 PLANTED_BUTTONS = """
-
 dumb, loud = Button(description="Dumb"), Button(description="Loud")
 out = __import__("ipywidgets").Label("0")
 loud.on_click(lambda _: setattr(out, "value", out.value + "1"))
@@ -107,13 +105,13 @@ def look_at_planted(address: str, cells: int):
         lab.open_notebook(page, address, "planted", cells)
         lab.run_all_cells(page)
         found = {}
-        for control in controls.controls(page).all():
+        for control in controls.controls(page):
             name = controls.describe(control) or "without a label"
             found[name] = controls.faults(page, control, seconds=10)
-        alive = controls.controls(page).first
+        alive = controls.controls(page)[0]
         alive.evaluate(UNREACHABLE)
         found["unreachable"] = controls.faults(page, alive, seconds=5)
-        for button in controls.buttons(page).all():
+        for button in controls.buttons(page):
             found[button.text_content()] = controls.button_faults(page, button, seconds=5)
         complaints = list(lab.complaints(page))
     return found, complaints, set(seen.elsewhere)
@@ -133,7 +131,7 @@ def test_a_dead_control_an_error_and_a_request_elsewhere_are_all_seen(
         with lab.server(binder_python, checkout, tmp_path, LOG) as fresh:
             found, complaints, elsewhere = look_at_planted(fresh, len(cells))
     assert found == {
-        **{"alive": [], "tick": [], "one": [], "two": [], "Loud": []},
+        **{"alive": [], "tick": [], "choice": [], "Loud": []},
         "dead": ["dead moves no figure with the mouse", "dead moves no figure by keyboard"],
         "without a label": ["a control has no visible label"],
         "unreachable": ["alive moves no figure by keyboard"],
