@@ -16,17 +16,22 @@ document.addEventListener('DOMContentLoaded', () => {
   let link = null; // the link that it belongs to
   let timer = 0;
 
-  const hide = () => {
-    clearTimeout(timer);
+  const close = () => {
     if (open) open.hidden = true;
     open = link = null;
+  };
+
+  const hide = () => {
+    clearTimeout(timer);
+    close();
   };
 
   const place = () => {
     if (!open) return;
     // A link that is broken over two lines has two boxes: the hint goes to the first.
     const [box] = link.getClientRects();
-    if (!box || box.bottom < 0 || box.top > window.innerHeight) { hide(); return; }
+    // Another hint may be about to open: its timer goes on.
+    if (!box || box.bottom < 0 || box.top > window.innerHeight) { close(); return; }
     const { width, height } = open.getBoundingClientRect();
     const room = document.documentElement.clientWidth - width - MARGIN;
     open.style.left = `${Math.max(MARGIN, Math.min(box.left, room))}px`;
@@ -39,7 +44,7 @@ document.addEventListener('DOMContentLoaded', () => {
   const show = (target, byTouch = false) => {
     clearTimeout(timer);
     if (target === link) return;
-    hide();
+    close();
     link = target;
     open = document.getElementById(target.getAttribute('aria-describedby'));
     open.classList.toggle('by-touch', byTouch);
