@@ -10,8 +10,9 @@ from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 CONTROL_SECONDS = 30
 KEY_PAUSE = 400  # milliseconds between keys, as of somebody who reads
-REST = 8  # looks, a tenth of a second apart
-STEADY = 15  # looks, a tenth of a second apart
+# How many looks, a tenth of a second apart, must find the same.
+REST = 8
+STEADY = 15
 
 # The pictures in the outputs of the cell that holds the control, as pixels: two renderings of one
 # picture may differ in their text. Empty while a picture is missing or still loading.
@@ -64,14 +65,19 @@ def buttons(page: Page) -> list[Locator]:
 
 def _drawn(shown: Locator) -> list[Locator]:
     """Return all of a kind, once no more of them appear: Lab draws widgets after their cell ran."""
-    counts: list[int] = []
+    wait(CONTROL_SECONDS, "the controls to be drawn", _steady(shown.count, STEADY))
+    return shown.all()
+
+
+def _steady(look: Callable[[], object], looks: int) -> Callable[[], bool]:
+    """Return what tells, each time it is asked, whether the last looks all found the same."""
+    found: list[object] = []
 
     def settled() -> bool:
-        counts.append(shown.count())
-        return len(counts) > STEADY and len(set(counts[-STEADY:])) == 1
+        found.append(look())
+        return len(found) > looks and all(thing == found[-1] for thing in found[-looks:])
 
-    wait(CONTROL_SECONDS, "the controls to be drawn", settled)
-    return shown.all()
+    return settled
 
 
 def describe(control: Locator) -> str:
@@ -198,20 +204,10 @@ def scroll_to(page: Page, control: Locator) -> None:
             control.scroll_into_view_if_needed(timeout=3000)
         except PlaywrightTimeout:
             continue
-        _come_to_rest(control)  # a list that has opened closes again when the page scrolls
+        # A list that has opened closes again when the page scrolls.
+        wait(CONTROL_SECONDS, "the page to come to rest", _steady(control.bounding_box, REST))
         return
     raise LabProblem(f"{describe(control)!r} does not stay in view")
-
-
-def _come_to_rest(control: Locator) -> None:
-    """Wait until the control stays where it is."""
-    places: list[object] = []
-
-    def still() -> bool:
-        places.append(control.bounding_box())
-        return len(places) > REST and all(place == places[-1] for place in places[-REST:])
-
-    wait(CONTROL_SECONDS, "the page to come to rest", still)
 
 
 def _turn_the_wheel_to(page: Page, control: Locator) -> None:

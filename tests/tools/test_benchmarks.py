@@ -17,6 +17,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
+# The benchmarks are a folder of scripts, found only once the path above is set.
 from benchmarks import many_patients, r1, r1_model, r1n, r1r, r2, r3, r3_model, scale  # noqa: E402
 from benchmarks import survival_states as survival  # noqa: E402
 from benchmarks.__main__ import BENCHMARKS, KEPT_FROM  # noqa: E402
