@@ -240,7 +240,7 @@ def test_with_feedback_a_large_burden_leaves_fewer_lines_and_more_t_cells(drawin
 
 def test_lines_under_feedback_without_killing_survive_as_the_closed_form_says(monkeypatch):
     weak = dataclasses.replace(
-        feedback_ode.typical_feedback(), maximal_killing=1e-12, expansion_rate=0.01, capacity=1e250
+        feedback_ode.typical_feedback(), maximal_killing=1e-12, expansion_rate=0.01, capacity=1e100
     )
     monkeypatch.setattr(burden, "typical_feedback", lambda: weak)
     lines, _ = burden.fed_lines(np.array([1e7]), b_cell_share=0.01)
