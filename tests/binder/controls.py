@@ -15,7 +15,8 @@ REST = 8
 STEADY = 15
 
 # The pictures in the outputs of the cell that holds the control, as pixels: two renderings of one
-# picture may differ in their text. Empty while a picture is missing or still loading.
+# picture may differ in their text. Empty while a picture is missing or still loading; one that has
+# been taken out of the page while it loads may never say that it has loaded.
 PICTURES = """
 async control => {
   const cell = control.closest(".jp-CodeCell");
@@ -29,7 +30,8 @@ async control => {
       picture.src = "data:image/svg+xml," +
         encodeURIComponent(new XMLSerializer().serializeToString(element));
     }
-    try { await picture.decode(); } catch { return ""; }
+    const late = new Promise((_, reject) => setTimeout(reject, 2000));
+    try { await Promise.race([picture.decode(), late]); } catch { return ""; }
     const canvas = document.createElement("canvas");
     canvas.width = picture.naturalWidth;
     canvas.height = picture.naturalHeight;
