@@ -31,6 +31,8 @@ def drawing(drawings, slug) -> figures.Drawing:
     return drawings[slug]
 
 
+# First, because what shares out the tests reads the marks in a hook of the same name.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep together, in one process, the tests that share a drawing."""
     for item in items:

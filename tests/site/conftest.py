@@ -56,6 +56,8 @@ def chromium() -> Iterator[object]:
         running.close()
 
 
+# First, because what shares out the tests reads the marks in a hook of the same name.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep together, in one process, the tests that share what was seen of a page."""
     for item in items:

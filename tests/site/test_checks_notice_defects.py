@@ -168,3 +168,12 @@ def test_text_of_low_contrast_is_noticed_wherever_it_stands(visit, style, plante
     assert any(fault.startswith("color-contrast") for fault in seen[mode])
     if "data-theme" in style:
         assert seen[other] == []
+
+
+@pytest.mark.parametrize(("where", "mode"), [("", "light"), ('[data-theme="dark"] ', "dark")])
+def test_a_link_that_looks_like_the_words_around_it_is_noticed(visit, where, mode):
+    alike = f"{where}p.alike a {{ color: inherit; text-decoration: none }}"
+    link = '<p>Of <a href="#a">links</a> many.</p>' * 20
+    planted = f'<style>{alike}</style>{link}<p class="alike">One <a href="#b">link</a> hides.</p>'
+    seen = visit("</main>", f"{planted}{link}</main>").violations
+    assert any(fault.startswith("link-in-text-block") for fault in seen[mode])
