@@ -14,9 +14,10 @@ def logs(tmp_path, monkeypatch):
     return tmp_path
 
 
-def run(logs, text: str) -> check.Outcome:
+def run(logs, text: str, *options: str) -> check.Outcome:
     (logs / "test_sample.py").write_text(text)
-    return check.pytest(check.Log("sample"), "-p", "no:cacheprovider", logs / "test_sample.py")
+    options = ("-p", "no:cacheprovider", *options)
+    return check.pytest(check.Log("sample"), *options, logs / "test_sample.py")
 
 
 def test_skipped_tests_have_not_run(logs):
@@ -36,6 +37,20 @@ def test_a_file_that_cannot_be_imported_is_a_failure(logs):
 
 def test_a_crash_of_the_runner_is_a_failure(logs):
     assert run(logs, "import os; os._exit(0)").failed == 1
+
+
+def test_tests_of_one_group_run_in_one_process(logs):
+    text = f"""
+import os
+import pathlib
+import pytest
+pytestmark = pytest.mark.xdist_group("one")
+@pytest.mark.parametrize("turn", range(6))
+def test_it(turn):
+    (pathlib.Path({str(logs)!r}) / f"process-{{os.getpid()}}").touch()
+"""
+    assert run(logs, text, *check.TWO, "loadgroup") == check.Outcome(passed=6)
+    assert len(list(logs.glob("process-*"))) == 1
 
 
 def test_a_stage_that_ran_nothing_has_failed(logs, capsys):
