@@ -13,21 +13,22 @@ import sidecars
 from car_relapse import figures
 
 
-@pytest.fixture(scope="module")
-def fresh(tmp_path_factory, drawings):
-    """Write every figure anew, into a folder of its own."""
-    folder = tmp_path_factory.mktemp("fresh")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(make_figures, "FOLDER", folder)
-        for slug, drawing in drawings.items():
-            make_figures.write(slug, drawing, make_figures.source_hash())
+def draw(slug, drawing, folder):
+    """Write one figure anew into a folder."""
+    make_figures.write(slug, drawing, make_figures.source_hash(), folder)
     return folder
 
 
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory):
+    """Give a folder in which one figure was written anew."""
+    return draw("jackpots", figures.jackpots(), tmp_path_factory.mktemp("fresh"))
+
+
 @pytest.fixture
-def copies(tmp_path, monkeypatch, fresh):
-    """Give the tool a folder of fresh figures that a test may spoil."""
-    shutil.copytree(fresh, tmp_path / "figures")
+def copies(tmp_path, monkeypatch):
+    """Give the tool a copy of the stored figures that a test may spoil."""
+    shutil.copytree(make_figures.FOLDER, tmp_path / "figures")
     monkeypatch.setattr(make_figures, "FOLDER", tmp_path / "figures")
     return tmp_path / "figures"
 
@@ -43,15 +44,16 @@ def test_no_stored_figure_is_stale():
     assert make_figures.stale(make_figures.source_hash()) == []
 
 
-def test_a_stored_figure_agrees_with_one_drawn_now(slug, fresh):
-    assert sidecars.differences(slug, make_figures.FOLDER, fresh) == []
+def test_a_stored_figure_agrees_with_one_drawn_now(slug, drawing, tmp_path):
+    redrawn = draw(slug, drawing, tmp_path)
+    assert sidecars.differences(slug, make_figures.FOLDER, redrawn) == []
 
 
-def test_drawing_twice_writes_the_same_bytes(copies, fresh):
-    make_figures.write("jackpots", figures.jackpots(), make_figures.source_hash())
+def test_drawing_twice_writes_the_same_bytes(fresh, tmp_path):
+    again = draw("jackpots", figures.jackpots(), tmp_path)
     for kind in make_figures.KINDS:
         name = f"jackpots{kind}"
-        assert (copies / name).read_bytes() == (fresh / name).read_bytes(), name
+        assert (again / name).read_bytes() == (fresh / name).read_bytes(), name
 
 
 def test_a_planted_stale_hash_is_noticed(copies, capsys):

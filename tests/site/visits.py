@@ -126,7 +126,8 @@ class Visitor:
         self.page.add_style_tag(content="* { transition: none !important; }")
         self.page.evaluate(AXE)
         whole = self.page.evaluate(RUN_AXE, ["light", ALL_BUT_COLOUR])
-        visit.violations = {"light": whole + self.by_colour("light"), "dark": self.by_colour("dark")}
+        by_colour = {mode: self.by_colour(mode) for mode in ("light", "dark")}
+        visit.violations = {**by_colour, "light": whole + by_colour["light"]}
         return visit
 
     def by_colour(self, mode: str) -> list[str]:
