@@ -1,5 +1,7 @@
 """Run the project's checks in stages: `python tools/check.py [stage ...]`, all of them by default.
 
+`coverage` runs only when it is named.
+
 Each stage prints one line: its name, how many checks ran, how long they took, and how it ended.
 What its tools printed is kept in `_build/logs/`; the end of it is shown when the stage fails.
 A stage that ran nothing has failed, and a skipped test has not run.
@@ -138,17 +140,9 @@ def lint(log: Log) -> Outcome:
     return Outcome(max(0, len(files) - len(failing)), len(failing), ", ".join(failing))
 
 
-def unit(log: Log) -> Outcome:
+def unit(log: Log, *options: str) -> Outcome:
     """Test the package and the tools by themselves, and the examples in their docstrings."""
-    report = LOGS / "coverage.json"
-    report.unlink(missing_ok=True)
-    coverage = (
-        "--cov=car_relapse",
-        "--cov-branch",
-        "--cov-report=term-missing",
-        f"--cov-report=json:{report}",
-    )
-    outcome = pytest(
+    return pytest(
         log,
         *(*TWO, "loadscope"),
         "--doctest-modules",
@@ -160,11 +154,20 @@ def unit(log: Log) -> Outcome:
         "tools/scan_numbers.py",
         "tests/unit",
         "tests/tools",
-        *coverage,
+        *options,
     )
+
+
+def coverage(log: Log) -> Outcome:
+    """Run the unit tests once more, slower, and say how much of the package they reach."""
+    report = LOGS / "coverage.json"
+    report.unlink(missing_ok=True)
+    packages = ("--cov=car_relapse", "--cov-branch")
+    reports = ("--cov-report=term-missing", f"--cov-report=json:{report}")
+    outcome = unit(log, *packages, *reports)
     if report.is_file():
         totals = json.loads(report.read_text(encoding="utf-8"))["totals"]
-        outcome.remark = f"coverage {totals['percent_covered_display']} %"
+        outcome.remark = f"{totals['percent_covered_display']} %"
     return outcome
 
 
@@ -268,6 +271,7 @@ STAGES: dict[str, Callable[[Log], Outcome]] = {
     "site": in_browser("tests/site", *TWO, "loadgroup"),
     "binder": binder,
 }
+ON_REQUEST: dict[str, Callable[[Log], Outcome]] = {"coverage": coverage}
 
 
 def run_stage(name: str, stage: Callable[[Log], Outcome]) -> Outcome:
@@ -296,16 +300,17 @@ def run_stage(name: str, stage: Callable[[Log], Outcome]) -> Outcome:
 
 def main(names: list[str]) -> int:
     """Run the named stages, or all, in order; return 1 when any failed."""
-    unknown = [name for name in names if name not in STAGES]
+    stages = {**STAGES, **ON_REQUEST} if names else STAGES
+    unknown = [name for name in names if name not in stages]
     if unknown:
         print(
-            f"There is no stage {', '.join(unknown)}; there are {', '.join(STAGES)}.",
+            f"There is no stage {', '.join(unknown)}; there are {', '.join(stages)}.",
             file=sys.stderr,
         )
         return 2
     LOGS.mkdir(parents=True, exist_ok=True)
     total = Outcome()
-    for name, stage in STAGES.items():
+    for name, stage in stages.items():
         if not names or name in names:
             total += run_stage(name, stage)
     print(f"{total.passed} passed, {total.failed} failed")
