@@ -19,7 +19,8 @@ class Visits:
     """Every page opened once at each width; the tests below share what was seen."""
 
     def __init__(self, chromium, address: str) -> None:
-        self.visitors = {width: Visitor(chromium, width, address) for width in WIDTHS}
+        known = {"light": set(), "dark": set()}
+        self.visitors = {width: Visitor(chromium, width, address, known) for width in WIDTHS}
         self.seen = {}
 
     def __call__(self, page: str, width: int):

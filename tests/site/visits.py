@@ -21,32 +21,42 @@ RUN_AXE = """async ([mode, settings]) => {
 BY_COLOUR = ("color-contrast", "link-in-text-block")
 ALL_BUT_COLOUR = {"rules": {rule: {"enabled": False} for rule in BY_COLOUR}}
 
-# Elements with text, some of every kind: alike in colour and size of the letters, in the colour
-# of the text around them, in decoration, and in every background and opacity from there to the
-# root. Their contrast is one and the same.
-CHOOSE_KINDS = """([mode, count]) => {
+# Elements with text, some of every kind that is not yet known: alike in colour and size of the
+# letters, in the colour of the text around them, in decoration, and in every background and
+# opacity from there to the root. Their contrast is one and the same.
+CHOOSE_KINDS = """([mode, count, known]) => {
   document.documentElement.dataset.theme = mode;
+  const grounds = new Map([[null, '']]);
+  const ground = element => {
+    if (!grounds.has(element)) {
+      const { backgroundColor, backgroundImage, opacity } = getComputedStyle(element);
+      const own = `${backgroundColor} ${backgroundImage} ${opacity}`;
+      const behind = ground(element.parentElement);
+      grounds.set(element, own === 'rgba(0, 0, 0, 0) none 1' ? behind : `${own}; ${behind}`);
+    }
+    return grounds.get(element);
+  };
+  const settled = new Set(known);
   const kinds = new Map();
+  const holdsText = node => node.nodeType === Node.TEXT_NODE && node.data.trim();
   for (const element of document.body.querySelectorAll('*')) {
-    const holdsText = node => node.nodeType === Node.TEXT_NODE && node.data.trim();
     if (![...element.childNodes].some(holdsText) || !element.checkVisibility()) continue;
     const style = getComputedStyle(element);
-    const kind = [style.color, style.fontSize, style.fontWeight, style.textShadow];
-    kind.push(element.tagName === 'A', style.textDecorationLine, style.borderBottom);
-    kind.push(getComputedStyle(element.parentElement).color);
-    for (let parent = element; parent; parent = parent.parentElement) {
-      const { backgroundColor, backgroundImage, opacity } = getComputedStyle(parent);
-      const behind = `${backgroundColor} ${backgroundImage} ${opacity}`;
-      if (behind !== 'rgba(0, 0, 0, 0) none 1') kind.push(behind);
-    }
-    const alike = kinds.get(kind.join()) ?? [];
-    kinds.set(kind.join(), [...alike, element]);
+    const kind = [
+      style.color, style.fontSize, style.fontWeight, style.textShadow, ground(element),
+      element.tagName === 'A', style.textDecorationLine, style.borderBottom,
+      getComputedStyle(element.parentElement).color,
+    ].join();
+    if (!settled.has(kind)) kinds.set(kind, [...kinds.get(kind) ?? [], element]);
   }
   const chosen = [...kinds.values()].flatMap(alike => [...alike.slice(0, count), alike.at(-1)]);
   window.axeContext = { include: [...new Set(chosen)] };
-  return kinds.size;
+  return [...kinds.keys()];
 }"""
 OF_A_KIND = 3
+
+#: Kinds of text, by mode, that stood out on an earlier page or at another width.
+Known = dict[str, set[str]]
 
 SETTLED = """async () => {
   await document.fonts.ready;
@@ -71,8 +81,9 @@ class Visit:
 class Visitor:
     """A browser window of one width that is kept from every host but the site's."""
 
-    def __init__(self, chromium, width: int, address: str) -> None:
+    def __init__(self, chromium, width: int, address: str, known: Known | None = None) -> None:
         self.address = address
+        self.known = {"light": set(), "dark": set()} if known is None else known
         self.visit = Visit()
         self.context = chromium.new_context(
             viewport={"width": width, "height": 900},
@@ -132,9 +143,13 @@ class Visitor:
 
     def by_colour(self, mode: str) -> list[str]:
         """Say which kinds of text are too faint in a mode, or links too like the text around."""
-        if not self.page.evaluate(CHOOSE_KINDS, [mode, OF_A_KIND]):
+        new = self.page.evaluate(CHOOSE_KINDS, [mode, OF_A_KIND, list(self.known[mode])])
+        if not new:
             return []
-        return self.page.evaluate(RUN_AXE, [mode, {"runOnly": list(BY_COLOUR)}])
+        found = self.page.evaluate(RUN_AXE, [mode, {"runOnly": list(BY_COLOUR)}])
+        if not found:
+            self.known[mode].update(new)
+        return found
 
     def close(self) -> None:
         """Close the window."""
