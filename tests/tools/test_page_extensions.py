@@ -1,7 +1,8 @@
-"""Citations read as English, and "CAR-T" stays on one line."""
+"""Citations read as English, and "CAR-T" and formulas with their full stops stay on one line."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,8 @@ Why CAR-T relapses
 ==================
 
 A CAR-T cell in 29 % and *30* % and ``CAR-T 5 %`` code :cite:p:`three2020` :cite:p:`some2021`.
+
+So :math:`q^n`. Then (:math:`r`), :math:`s` and the :math:`t`-th.
 
 .. bibliography::
 """
@@ -54,3 +57,11 @@ def test_a_number_and_its_per_cent_sign_are_not_parted(page: str) -> None:
     assert "in 29\N{NO-BREAK SPACE}% and" in page
     assert "<em>30</em>\N{NO-BREAK SPACE}% and" in page
     assert '<span class="pre">5</span> <span class="pre">%</span>' in page
+
+
+def test_a_formula_is_not_parted_from_the_marks_that_touch_it(page: str) -> None:
+    kept = r'<span class="unbroken">{}<span class="math[^>]*>\\\({}\\\)</span>{}</span>'
+    assert re.search("So " + kept.format("", r"q\^n", r"\.") + " Then", page)
+    assert re.search("Then " + kept.format(r"\(", "r", r"\),") + " <span", page)
+    assert re.search(r'\), *</span> <span class="math[^>]*>\\\(s\\\)</span> and', page)
+    assert re.search(r'<span class="math[^>]*>\\\(t\\\)</span>-th', page)

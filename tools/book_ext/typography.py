@@ -1,4 +1,4 @@
-"""Keep "CAR-T", and a number and its per cent sign, on one line."""
+"""Keep "CAR-T", a number and its per cent sign, and a formula and its full stop, on one line."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 
 TERM = re.compile(r"(CAR-T)")
 PERCENT = re.compile(r"(?<=\d) (?=%)")
+TOUCHING = (re.compile(r"\S*\Z"), re.compile(r"\A\S*"))  # what touches a formula before and after
 NO_BREAK = "\N{NO-BREAK SPACE}"
 LEFT_ALONE = (nodes.literal, nodes.literal_block, nodes.math, nodes.math_block, nodes.raw)
 
@@ -46,7 +47,39 @@ class Unbroken(SphinxPostTransform):
             )
 
 
+class UnbrokenFormulas(SphinxPostTransform):
+    """Wrap a formula, and what touches it on either side, in one element of that class."""
+
+    default_priority = 899
+    formats = ("html",)
+
+    def run(self, **_: Any) -> None:
+        for formula in list(self.document.findall(nodes.math)):
+            whole = nodes.inline(classes=["unbroken"])
+            parent, at = formula.parent, formula.parent.index(formula)
+            before, after = parent[at - 1] if at else None, parent[at + 1 : at + 2]
+            left = self._cut(before, TOUCHING[0])
+            right = self._cut(after[0] if after else None, TOUCHING[1])
+            if left or right:
+                parent.replace(formula, whole)
+                whole += [nodes.Text(left), formula, nodes.Text(right)]
+
+    @staticmethod
+    def _cut(node: nodes.Node | None, touching: re.Pattern[str]) -> str:
+        """Take out of a text what touches the formula beside it, and return that."""
+        if not isinstance(node, nodes.Text):
+            return ""
+        found = touching.search(node.astext())
+        part = found[0] if found else ""
+        # A word with several parts may well be broken; a bracket or a full stop may not.
+        if not part or any(letter.isalnum() for letter in part):
+            return ""
+        node.parent.replace(node, nodes.Text(touching.sub("", node.astext(), count=1)))
+        return part
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the transform."""
+    app.add_post_transform(UnbrokenFormulas)
     app.add_post_transform(Unbroken)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
