@@ -1,4 +1,7 @@
-"""Keep "CAR-T", a number and its per cent sign, and a formula and its full stop, on one line."""
+"""Keep "CAR-T", a number and its per cent sign, and a formula and its full stop, on one line.
+
+A long DOI may be broken after a stroke or a full stop: otherwise the line ends wherever it is full.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,8 @@ TERM = re.compile(r"(CAR-T)")
 PERCENT = re.compile(r"(?<=\d) (?=%)")
 TOUCHING = (re.compile(r"\S*\Z"), re.compile(r"\A\S*"))  # what touches a formula before and after
 NO_BREAK = "\N{NO-BREAK SPACE}"
+DOI = re.compile(r"doi:10\.")
+JOINTS = re.compile(r"(?<!doi:10\.)(?<=[/.])(?=\w)")
 LEFT_ALONE = (nodes.literal, nodes.literal_block, nodes.math, nodes.math_block, nodes.raw)
 
 
@@ -78,8 +83,27 @@ class UnbrokenFormulas(SphinxPostTransform):
         return part
 
 
+class BreakableAddresses(SphinxPostTransform):
+    """Allow a line to end at the joints of a DOI. The mark is no letter and is not copied."""
+
+    default_priority = 898
+    formats = ("html",)
+
+    def run(self, **_: Any) -> None:
+        for link in self.document.findall(nodes.reference):
+            for text in [child for child in link.children if isinstance(child, nodes.Text)]:
+                if not DOI.match(text.astext()):
+                    continue
+                start, *parts = JOINTS.split(text.astext())
+                broken: list[nodes.Node] = [nodes.Text(start)]
+                for part in parts:
+                    broken += [nodes.raw("", "<wbr>", format="html"), nodes.Text(part)]
+                link.replace(text, broken)
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the transform."""
+    app.add_post_transform(BreakableAddresses)
     app.add_post_transform(UnbrokenFormulas)
     app.add_post_transform(Unbroken)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
