@@ -70,7 +70,5 @@ def test_a_formula_is_not_parted_from_the_marks_that_touch_it(page: str) -> None
 
 
 def test_a_doi_may_be_broken_at_its_joints_and_leads_where_it_did(page: str) -> None:
-    assert (
-        'href="https://doi.org/10.1182/blood.2021">doi:10.<wbr>1182/<wbr>blood.<wbr>2021<' in page
-    )
+    assert 'doi.org/10.1182/blood.2021">doi:10.1182/<wbr>blood.<wbr>2021<' in page
     assert 'href="https://a.b/c">doi of it<' in page
