@@ -64,20 +64,21 @@ def test_losing_either_of_two_needed_targets_is_likelier_than_losing_one(
     return math.isclose(sum(escaped) / sum(alone), expected, rel_tol=0.02)
 
 
-@model_claim("claim-choose-your-car-unmask", varies=("loss.cd19",), at_least=0.6, draws=48)
+@model_claim("claim-choose-your-car-unmask", varies=("loss.cd19",), at_least=0.75, draws=48)
 def test_more_of_the_same_patients_relapse_with_every_target_in_place(
     ledger: Mapping[str, float],
 ) -> bool:
-    """Of the same patients, three standard errors more relapse so with two targets than with one.
+    """More of the same patients relapse so with two targets than with one: three standard errors.
 
-    Where CD19 is hardly ever lost there is nothing to unmask.
+    The patients are pairs, so only those whose outcome differs count. Where CD19 is hardly ever
+    lost there is little to unmask.
     """
-    shares = [
-        simulate(scenario.population(), PATIENTS, seed=5).share(Outcome.ANTIGEN_POSITIVE)
+    one, two = (
+        simulate(scenario.population(), PATIENTS, seed=5).outcome == Outcome.ANTIGEN_POSITIVE
         for scenario in _scenarios(ledger)
-    ]
-    (one, error), (two, _) = shares
-    return two - one > 3 * error
+    )
+    gained, spared = np.sum(two & ~one), np.sum(one & ~two)
+    return bool(gained - spared > 3 * np.sqrt(gained + spared))
 
 
 @model_claim("claim-choose-your-car-file", varies=(*LOSSES, BURDEN), at_least=1.0)
