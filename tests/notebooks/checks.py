@@ -250,6 +250,15 @@ def describes_its_figures(notebook: Notebook) -> list[str]:
     return found
 
 
+def numbers_its_equations(notebook: Notebook) -> list[str]:
+    # A role is unreadable in JupyterLab, so the numbers are written.
+    prose = (cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    shown = re.findall(r"^\$\$\n(.*?)\n\$\$$", "\n\n".join(prose), re.DOTALL | re.MULTILINE)
+    found = [", ".join(re.findall(r"\\tag\{(\w+)\}", equation)) for equation in shown]
+    wanted = [f"{n}" for n in range(1, len(shown) + 1)]
+    return [] if found == wanted else [f"the displayed equations are numbered {found}"]
+
+
 CHECKS: tuple[Callable[[Notebook], list[str]], ...] = (
     is_stored,
     installs_the_package_first,
@@ -260,4 +269,5 @@ CHECKS: tuple[Callable[[Notebook], list[str]], ...] = (
     tags_its_widgets,
     reaches_nothing_outside,
     describes_its_figures,
+    numbers_its_equations,
 )

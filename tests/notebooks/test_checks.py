@@ -225,3 +225,15 @@ def test_code_that_stays_inside_is_let_through(notebook, source):
 def test_a_figure_that_a_reader_cannot_find_or_hear_is_found(notebook, settings, fault):
     notebook.cells[SHOWN].metadata = nbformat.from_dict({"mystnb": settings} if settings else {})
     assert any(fault in found for found in checks.describes_its_figures(notebook))
+
+
+@pytest.mark.parametrize("tag", ["", r" \tag{2}"])
+def test_an_equation_without_its_number_is_found(notebook, tag):
+    notebook.cells[OBJECTIVES].source += f"\n\n$$\ns = 1{tag}\n$$\n\nSo $s$ is $$1$$."
+    assert checks.numbers_its_equations(notebook)
+
+
+def test_equations_numbered_in_their_order_pass(notebook):
+    for place, number in ((OBJECTIVES, 1), (READING, 2)):
+        notebook.cells[place].source += f"\n\n$$\ns = 1 \\tag{{{number}}}\n$$"
+    assert checks.numbers_its_equations(notebook) == []
