@@ -10,7 +10,9 @@ table has exact error rates. A prior is a choice; the error rates show what it d
 
 from __future__ import annotations
 
-from functools import cache
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable
+from functools import cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,14 +43,14 @@ def _success_total(largest: int, null: float, success: float, prior: Prior) -> i
     return int(np.count_nonzero(above <= success))
 
 
-def _predictive(n: int, largest: int, total: int, prior: Prior) -> Floats:
-    """Return the chance that `total` responses are reached, after 0 to n responses in n."""
-    x, m = np.arange(n + 1)[:, None], largest - n
-    y = np.arange(m + 1)
+def _predictive(x: int, n: int, largest: int, total: int, prior: Prior) -> float:
+    """Return the chance that `total` responses are reached, after x in n patients."""
+    m = largest - n
+    y = np.arange(max(total - x, 0), m + 1)
     a, b = prior[0] + x, prior[1] + n - x
     log_ways = gammaln(m + 1) - gammaln(y + 1) - gammaln(m - y + 1)
     mass = np.exp(log_ways + betaln(a + y, b + m - y) - betaln(a, b))
-    return np.asarray(np.minimum(np.where(x + y >= total, mass, 0.0).sum(axis=1), 1.0))
+    return min(float(mass.sum()), 1.0)
 
 
 def _largest(largest: int) -> int:
@@ -63,7 +65,7 @@ def predictive_probability(
     largest: int,
     null: float,
     success: float = 0.95,
-    prior: Prior = _FLAT,
+    prior: tuple[float, float] = _FLAT,
 ) -> float:
     r"""Return the probability that the trial, carried on to its last patient, succeeds.
 
@@ -107,7 +109,26 @@ def predictive_probability(
     p0 = strictly_between("null", null, _NULL)
     sure = strictly_between("success", success, _SURE)
     law = beta_parameters("prior", prior)
-    return float(_predictive(n, most, _success_total(most, p0, sure, law), law)[x])
+    return _predictive(x, n, most, _success_total(most, p0, sure, law), law)
+
+
+class _Counts:
+    """How many counts of responses have too small a value, look after look.
+
+    More responses never have a smaller value, and neither have fewer patients with as many; so
+    the number grows from one look to the next, by no more than the patients between.
+    """
+
+    def __init__(self, search: Callable[..., int], limit: float) -> None:
+        self.search, self.limit = search, limit
+        self.n, self.found = 0, 0
+
+    def at(self, n: int, value: Callable[[int], float]) -> int:
+        """Return the number after n patients, 0 when even no response is enough."""
+        top = self.found + n - self.n + (self.n == 0)
+        self.found = self.search(range(n + 1), self.limit, self.found, min(top, n + 1), key=value)
+        self.n = n
+        return self.found
 
 
 def _table(counts: list[tuple[int, int, int]]) -> Looks:
@@ -133,7 +154,7 @@ def predictive_looks(
     success: float = 0.95,
     futility: float = 0.05,
     enough: float = 1.0,
-    prior: Prior = _FLAT,
+    prior: tuple[float, float] = _FLAT,
     first: int = 10,
     every: int = 1,
 ) -> Looks:
@@ -172,10 +193,10 @@ def predictive_looks(
     low, high = _bounds(futility, enough)
     law = beta_parameters("prior", prior)
     total = _success_total(most, p0, sure, law)
-    counts = []
+    few, many, counts = _Counts(bisect_left, low), _Counts(bisect_right, high), []
     for n in _schedule(most, first, every)[:-1]:
-        value = _predictive(n, most, total, law)
-        counts.append((n, int(np.sum(value < low)), int(np.sum(value <= high))))
+        value = partial(_predictive, n=n, largest=most, total=total, prior=law)
+        counts.append((n, few.at(n, value), many.at(n, value)))
     return _table([*counts, (most, total, total)])
 
 
@@ -200,14 +221,13 @@ def _quantiles(standard: Prior) -> tuple[Floats, Floats]:
     return betaincinv(*standard, u), 0.5 * w * du
 
 
-def _better(n: int, standard: float | Prior, gain: float, prior: Prior) -> Floats:
-    """Return the posterior probability of a rate above the standard, for 0 to n responses."""
-    x = np.arange(n + 1)[:, None]
+def _better(x: int, n: int, standard: float | Prior, gain: float, prior: Prior) -> float:
+    """Return the posterior probability of a rate above the standard, after x responses in n."""
     rate, weight = (
         _quantiles(standard) if isinstance(standard, tuple) else (np.array([standard]), np.ones(1))
     )
-    bar = np.minimum(rate + gain, 1.0)
-    return np.asarray(np.minimum(betaincc(prior[0] + x, prior[1] + n - x, bar) @ weight, 1.0))
+    above = betaincc(prior[0] + x, prior[1] + n - x, np.minimum(rate + gain, 1.0))
+    return min(float(above @ weight), 1.0)
 
 
 def _standard(standard: float | Prior) -> float | Prior:
@@ -224,9 +244,9 @@ def probability_better(
     responses: int,
     patients: int,
     *,
-    standard: float | Prior,
+    standard: float | tuple[float, float],
     gain: float = 0.0,
-    prior: Prior = _FLAT,
+    prior: tuple[float, float] = _FLAT,
 ) -> float:
     """Return the posterior probability that the new rate exceeds the standard's by `gain`.
 
@@ -264,17 +284,17 @@ def probability_better(
     n = require_count("patients", patients, "give the patients so far", maximum=MOST_PATIENTS)
     x = require_count("responses", responses, "give a part of the patients so far", maximum=n)
     law = beta_parameters("prior", prior)
-    return float(_better(n, _standard(standard), _gain(gain), law)[x])
+    return _better(x, n, _standard(standard), _gain(gain), law)
 
 
 def posterior_looks(
     largest: int,
-    standard: float | Prior,
+    standard: float | tuple[float, float],
     *,
     success: float | None = 0.95,
     futility: float = 0.05,
     gain: float = 0.0,
-    prior: Prior = _FLAT,
+    prior: tuple[float, float] = _FLAT,
     first: int = 10,
     every: int = 1,
 ) -> Looks:
@@ -322,12 +342,14 @@ def posterior_looks(
     most = _largest(largest)
     bar, more, law = _standard(standard), _gain(gain), beta_parameters("prior", prior)
     low, high = _bounds(futility, 1.0 if success is None else success)
-    counts = []
+    few, many, counts = _Counts(bisect_left, low), _Counts(bisect_right, high), []
     for n in _schedule(most, first, every):
-        better = _better(n, bar, 0.0, law)
-        by_gain = better if more == 0.0 else _better(n, bar, more, law)
-        few, many = int(np.sum(by_gain < low)), int(np.sum(better <= high))
+        better = partial(_better, n=n, standard=bar, prior=law)
+        low_end, high_end = (
+            few.at(n, partial(better, gain=more)),
+            many.at(n, partial(better, gain=0.0)),
+        )
         if n == most:
-            few, many = (few, few) if success is None else (many, many)
-        counts.append((n, few, many))
+            low_end = high_end = low_end if success is None else high_end
+        counts.append((n, low_end, high_end))
     return _table(counts)
