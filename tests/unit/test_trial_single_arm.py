@@ -174,7 +174,7 @@ def test_simons_search_misses_nothing():
 
 @pytest.mark.parametrize(
     ("null", "alternative", "alpha", "beta_"),
-    [(0.1, 0.25, 0.05, 0.2), (0.5, 0.7, 0.05, 0.1), (0.75, 0.9, 0.05, 0.2), (0.3, 0.6, 0.01, 0.3)],
+    [(0.1, 0.25, 0.05, 0.2), (0.5, 0.7, 0.05, 0.1), (0.75, 0.9, 0.05, 0.2), (0.3, 0.5, 0.01, 0.4)],
 )
 def test_simons_designs_keep_both_errors_and_are_in_order(null, alternative, alpha, beta_):
     designs = simon(null, alternative, alpha=alpha, beta=beta_)
