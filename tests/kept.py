@@ -2,7 +2,7 @@
 
 The tests and the build of the book ask for the same results: a claim's, say, is a test and stands
 on a page. A result is kept in `_build/kept` under a hash of all that it follows from: the package,
-the pinned versions, and the folder of the check. A result that speaks of a fault is not kept.
+the pinned versions, and the folders of the check. A result that speaks of a fault is not kept.
 """
 
 from __future__ import annotations
@@ -22,24 +22,29 @@ _TEXT = (".py", ".csv", ".txt", ".json")
 
 
 @functools.cache
-def fingerprint(folder: Path) -> str:
-    """Hash what a check in a folder follows from: its files, the package, the pins, Python."""
+def fingerprint(*folders: Path) -> str:
+    """Hash what a check follows from: the files of its folders, the package, the pins, Python."""
     digest = hashlib.sha256(sys.version.encode())
-    for place in (ROOT / "src", ROOT / "requirements", folder):
+    for place in (ROOT / "src", ROOT / "requirements", *folders):
         for path in sorted(path for path in place.rglob("*") if path.suffix in _TEXT):
             digest.update(str(path.relative_to(ROOT)).encode())
             digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
 
+def named(row: dict[str, str]) -> str:
+    """Return a name of a row of a table, which changes with any of its cells."""
+    return hashlib.sha256(json.dumps(row).encode()).hexdigest()[:24]
+
+
 def kept(
     name: str,
-    folder: Path,
+    folders: tuple[Path, ...],
     compute: Callable[[], dict[str, Any]],
     good: Callable[[dict[str, Any]], bool],
 ) -> dict[str, Any]:
     """Return what `compute` returned once, or call it; keep what it returns when that is good."""
-    path = FOLDER / fingerprint(folder) / f"{name}.json"
+    path = FOLDER / fingerprint(*folders) / f"{name}.json"
     if path.is_file():
         return json.loads(path.read_text(encoding="utf-8"))
     result = compute()

@@ -104,7 +104,7 @@ def checked(claim: Claim) -> Result:
     """Return the result of a claim's test, run now or kept from an earlier run."""
     if claim.file.parent != FOLDER:
         return claim.check()
-    found = kept(claim.id, FOLDER, lambda: asdict(claim.check()), lambda found: found["passed"])
+    found = kept(claim.id, (FOLDER,), lambda: asdict(claim.check()), lambda found: found["passed"])
     return Result(**found)
 
 

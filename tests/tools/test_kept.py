@@ -26,7 +26,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def ask(folder: Path, value: int, name: str = "check") -> int:
-    result = kept.kept(name, folder, lambda: {"value": value}, lambda found: found["value"] > 0)
+    result = kept.kept(name, (folder,), lambda: {"value": value}, lambda found: found["value"] > 0)
     return result["value"]
 
 
@@ -54,3 +54,9 @@ def test_a_change_of_the_check_itself_asks_anew(folder):
 def test_a_fault_is_not_kept(folder):
     assert ask(folder, -1) == -1
     assert ask(folder, 2) == 2
+
+
+def test_a_row_has_another_name_when_a_cell_changes():
+    row = {"id": "a", "value": "1"}
+    assert kept.named(row) == kept.named(dict(row))
+    assert kept.named(row) != kept.named(row | {"value": "2"})

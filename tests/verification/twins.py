@@ -7,7 +7,8 @@ involved, as a relative error where it is not.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -32,9 +33,13 @@ from car_relapse.schedule import killing_schedule
 from car_relapse.survival import relapse_probabilities
 from car_relapse.therapy import Therapy
 from car_relapse.two_types import TwoTypes
+from tests.kept import kept
 from tests.unit import slow_twins, twin_celltypes
 
-__all__ = ["COMPARISONS", "Comparison", "standard_errors"]
+__all__ = ["COMPARISONS", "Comparison", "checked", "standard_errors"]
+
+# The checks, and the twins beside the unit tests.
+FOLDERS = (Path(__file__).parent, Path(slow_twins.__file__).parent)
 
 # A difference of four standard errors happens by chance once in some 16,000 comparisons.
 _STANDARD_ERRORS = 4.0
@@ -307,3 +312,15 @@ COMPARISONS: tuple[Callable[[], Comparison], ...] = (
     _batched_equations,
 )
 """Every comparison, as a function that makes it."""
+
+
+def checked(index: int) -> Comparison:
+    """Give one of the comparisons, made now or kept from an earlier run."""
+    compare = COMPARISONS[index]
+    made = kept(
+        f"twin-{index}",
+        FOLDERS,
+        lambda: asdict(compare()),
+        lambda found: Comparison(**found).passed,
+    )
+    return Comparison(**made)
