@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from scipy.special import betainc
 
 from car_relapse.errors import ParameterError, require_fraction
-from car_relapse.trial.dose._checks import require_open_fraction
+from car_relapse.trial.dose._checks import require_beta, require_open_fraction
 from car_relapse.trial.dose.decision_tables import (
     Moves,
     TableDesign,
@@ -163,12 +163,7 @@ class _Masses(_Around):
             raise ParameterError(
                 "below and above are 0; the interval must have a length; give 0.05 or so"
             )
-        prior = np.asarray(self.prior, dtype=float)
-        if prior.shape != (2,) or not np.all((prior > 0) & (prior < 1e6)):
-            raise ParameterError(
-                f"prior is {self.prior!r}; it must be two numbers above 0 and below 1e6; give "
-                "(1, 1) or so"
-            )
+        require_beta("prior", self.prior)
 
     def _edges(self) -> NDArray[np.float64]:
         raise NotImplementedError
