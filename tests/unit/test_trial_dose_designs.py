@@ -310,6 +310,8 @@ def test_extra_safety_stops_at_the_lowest_level_sooner() -> None:
     assert BOIN(target=0.3, extra_safety=0.9).next_level(data, 1) == STOP
     assert BOIN(target=0.3, extra_safety=0.9).recommend(data) == NONE
     assert BOIN(target=0.3).next_level(data, 1) == 1
+    # One of one is as suspicious, but one patient is too few.
+    assert BOIN(target=0.3, extra_safety=0.9).next_level(seen([1, 0], [1, 0]), 1) == 1
 
 
 @pytest.mark.parametrize(
