@@ -1,0 +1,1 @@
+"""Designs, analyses and virtual versions of clinical trials; import what you need from here."""
