@@ -1,1 +1,6 @@
-"""Designs, analyses and virtual versions of clinical trials; import what you need from here."""
+"""Design and analysis of trials: doses, single arms, competing risks, sample sizes, virtual trials.
+
+Each topic is a module of its own; take it from here by name, as in
+``from car_relapse.trial import single_arm``. Times are in months. A teaching model, not guidance
+for care.
+"""
