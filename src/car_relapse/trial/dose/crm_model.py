@@ -48,8 +48,15 @@ from car_relapse.errors import (
 from car_relapse.quadrature import panels
 from car_relapse.trial.dose.designs import DoseData
 
-__all__ = ["PRIOR_SD", "CrmFit", "Shape", "WorkingModel", "indifference_skeleton", "likeliest",
-           "posterior"]  # fmt: skip
+__all__ = [
+    "PRIOR_SD",
+    "CrmFit",
+    "WorkingModel",
+    "indifference_skeleton",
+    "likeliest",
+    "log_likelihood",
+    "posterior",
+]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -107,7 +114,7 @@ class WorkingModel:
         sd = float(require_positive("prior_sd", self.prior_sd, "give a spread of b", scalar=True))
         if sd > _MOST_SD:
             raise ParameterError(
-                f"prior_sd is {sd:g}; it must be at most {_MOST_SD:g}; the curve is flat long before"
+                f"prior_sd is {sd:g}; it must be at most {_MOST_SD:g}; more is flat"
             )
         a = float(require_finite("intercept", self.intercept, "3 is usual", scalar=True))
         if abs(a) > 30.0:
@@ -138,13 +145,14 @@ class WorkingModel:
         """
         p = _inside("toxicity", toxicity)
         if self.shape == "empiric":
-            return np.log(np.log(p) / np.log(self._guess))
+            return np.asarray(np.log(np.log(p) / np.log(self._guess)))
         if p >= expit(self.intercept):
             raise ParameterError(
                 f"toxicity is {p:g} and intercept is {self.intercept:g}; the logistic curve ends "
                 f"at {expit(self.intercept):g}; give a larger intercept"
             )
-        return np.log((logit(p) - self.intercept) / (logit(self._guess) - self.intercept))
+        ratio = (logit(p) - self.intercept) / (logit(self._guess) - self.intercept)
+        return np.asarray(np.log(ratio))
 
     @property
     def _guess(self) -> Floats:
@@ -290,10 +298,9 @@ def _seen(model: WorkingModel, data: DoseData) -> _Seen:
     require_instance("data", data, DoseData, "give a DoseData, such as of tally")
     if data.levels != model.levels:
         raise ParameterError(
-            f"data has {data.levels} levels and the skeleton {model.levels}; they must be one; give "
+            f"data has {data.levels} levels and the skeleton {model.levels}; they must be one; "
             "a guess for every level"
         )
-    assert data.pending is not None
     j = model.levels
     toxic = data.toxic.reshape(-1, j).astype(float)
     clear = (data.treated - data.toxic - data.pending).reshape(-1, j).astype(float)
@@ -307,7 +314,6 @@ def _seen(model: WorkingModel, data: DoseData) -> _Seen:
         )
     n = data.patients.level.shape[-1]
     level = data.patients.level.reshape(-1, n)
-    assert data.patients.weight is not None
     weight = data.patients.weight.reshape(-1, n)
     waits = (level > 0) & ~data.patients.toxic.reshape(-1, n) & (weight < 1.0)
     most = int(waits.sum(axis=1).max())
@@ -336,7 +342,7 @@ def _nodes(model: WorkingModel, target: float, patients: int) -> tuple[Floats, F
 
 
 def _log_likelihood(seen: _Seen, log_p: Floats, log_q: Floats) -> Floats:
-    """Return the log-likelihood of each trial at each node, shape (trials, nodes)."""
+    """Return the log-likelihood of each trial at each b, shape (trials, b)."""
     total = seen.toxic @ log_p.T + seen.clear @ log_q.T
     q = np.exp(log_q).T
     for column in range(seen.level.shape[1]):
@@ -344,6 +350,34 @@ def _log_likelihood(seen: _Seen, log_p: Floats, log_q: Floats) -> Floats:
         # 1 - w p without the loss of digits of a p near 1.
         total += np.log((1.0 - w) + w * q[seen.level[:, column]])
     return np.asarray(total)
+
+
+def log_likelihood(model: WorkingModel, data: DoseData, b: ArrayLike) -> Floats:
+    """Return the log-likelihood of b, shape (..., b): the leading axes are those of `data`.
+
+    Parameters
+    ----------
+    model : WorkingModel
+        The curve; its prior plays no part.
+    data : DoseData
+        As in `posterior`.
+    b : array_like
+        Values of the unknown, from -100 to 100, shape (b,) or single.
+
+    Raises
+    ------
+    ParameterError
+        As `posterior`, and when b is out of its range.
+    """
+    seen = _seen(model, data)
+    remedy = "0 is the skeleton"
+    values = require_finite("b", b, remedy)
+    if values.ndim > 1 or np.any(np.abs(values) > _REACH * _MOST_SD):
+        raise ParameterError(
+            f"b is {values.tolist()}; it must be a number or a list, from -100 to 100; {remedy}"
+        )
+    found = _log_likelihood(seen, *model._logs(np.atleast_1d(values)))
+    return found.reshape(*data.treated.shape[:-1], *values.shape)
 
 
 def posterior(model: WorkingModel, data: DoseData, target: float) -> CrmFit:
@@ -408,9 +442,7 @@ def _score(model: WorkingModel, seen: _Seen, b: Floats) -> Floats:
     total = np.sum(seen.toxic * change - seen.clear * change * np.exp(log_p - log_q), axis=1)
     at = np.arange(len(b))[:, None], seen.level
     w = seen.weight
-    return np.asarray(
-        total - np.sum(w * p[at] * change[at] / ((1.0 - w) + w * q[at]), axis=1)
-    )
+    return np.asarray(total - np.sum(w * p[at] * change[at] / ((1.0 - w) + w * q[at]), axis=1))
 
 
 def likeliest(model: WorkingModel, data: DoseData) -> CrmFit:
