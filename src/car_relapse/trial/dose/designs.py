@@ -12,6 +12,7 @@ Levels count from 1, the lowest dose. Zero is no dose: the answer `STOP` to the 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
@@ -250,3 +251,30 @@ class Design(Protocol):
     def recommend(self, data: DoseData) -> Ints:
         """Return the level that the trial recommends when it ends with `data`, or `NONE`."""
         ...
+
+
+def settled(rule: Callable[[Ints, Ints, Ints], Ints], data: DoseData, current: ArrayLike) -> Ints:
+    """Return what a rule for completed patients says, or `WAIT` where the pending could change it.
+
+    Two toxicities among three patients settle some rules before the third patient's window has
+    passed; nothing is gained by waiting then.
+
+    Parameters
+    ----------
+    rule : callable
+        Given patients treated, patients with toxicity (both of the shape of `data`), and the
+        current levels, returns the next levels.
+    data : DoseData
+        Of the trials.
+    current : array_like of int
+        Level at which the latest patients were treated, from 1.
+    """
+    now = current_levels(data, current)
+    here = np.arange(1, data.levels + 1) == now[..., None]
+    answer = rule(data.treated, data.toxic, now)
+    waiting = np.any(~here & (data.pending > 0), axis=-1)
+    at_stake = np.where(here, data.pending, 0)
+    for extra in range(1, int(at_stake.max(initial=0)) + 1):
+        completed = data.toxic + np.minimum(at_stake, extra)
+        waiting |= rule(data.treated, completed, now) != answer
+    return np.where(waiting, WAIT, answer)
