@@ -46,6 +46,7 @@ from car_relapse.errors import (
     require_positive,
 )
 from car_relapse.quadrature import panels
+from car_relapse.trial.dose._checks import require_open_fraction
 from car_relapse.trial.dose.designs import DoseData
 
 __all__ = [
@@ -143,7 +144,7 @@ class WorkingModel:
         toxicity : float
             Probability, in (0, 1), and below the end of a logistic curve.
         """
-        p = _inside("toxicity", toxicity)
+        p = require_open_fraction("toxicity", toxicity, "give a probability of toxicity")
         if self.shape == "empiric":
             return np.asarray(np.log(np.log(p) / np.log(self._guess)))
         if p >= expit(self.intercept):
@@ -179,14 +180,6 @@ class WorkingModel:
             return 0.65
         p = np.linspace(0.001, 0.999, 999) * expit(self.intercept)
         return float(np.max(p * (1.0 - p) * (logit(p) - self.intercept) ** 2))
-
-
-def _inside(name: str, value: float) -> float:
-    remedy = "give a probability between 0 and 1"
-    p = float(require_fraction(name, value, remedy, scalar=True))
-    if p in (0.0, 1.0):
-        raise ParameterError(f"{name} is {p:g}; it must lie between 0 and 1; {remedy}")
-    return p
 
 
 def indifference_skeleton(
@@ -233,7 +226,7 @@ def indifference_skeleton(
     >>> [round(p, 3) for p in indifference_skeleton(0.25, 0.05, 3, 5)]
     [0.084, 0.157, 0.25, 0.355, 0.46]
     """
-    middle = _inside("target", target)
+    middle = require_open_fraction("target", target, "give a probability of toxicity")
     half = float(require_positive("halfwidth", halfwidth, "0.05 is usual", scalar=True))
     first = require_count("prior_level", prior_level, "count levels from 1", minimum=1)
     number = require_count(
@@ -409,7 +402,11 @@ def posterior(model: WorkingModel, data: DoseData, target: float) -> CrmFit:
     seen = _seen(model, data)
     most = int(data.treated.sum(axis=-1).max(initial=0))
     # Rounded up, so that a trial that grows does not make a rule of its own at every step.
-    b, prior = _nodes(model, _inside("target", target), 16 * math.ceil((most + 1) / 16))
+    b, prior = _nodes(
+        model,
+        require_open_fraction("target", target, "give a probability of toxicity"),
+        16 * math.ceil((most + 1) / 16),
+    )
     log_p, log_q = model._logs(b)
     moments = np.stack([np.ones_like(b), b, b * b], axis=1)
     below = b[:, None] < model.crossing(target)
