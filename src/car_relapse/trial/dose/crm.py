@@ -10,13 +10,14 @@ and the trial stops when even the lowest level is too toxic.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from car_relapse.errors import ParameterError, require_fraction, require_instance
-from car_relapse.trial.dose.crm_model import CrmFit, WorkingModel, likeliest, posterior
+from car_relapse.trial.dose.crm_fit import CrmFit, likeliest, posterior
+from car_relapse.trial.dose.crm_model import WorkingModel
 from car_relapse.trial.dose.designs import NONE, STOP, WAIT, DoseData, current_levels
 
 __all__ = ["CRM", "TiteCRM"]
@@ -140,6 +141,9 @@ class TiteCRM(CRM):
     Whoever is still followed without toxicity counts for the share of the window that has
     passed. Data of a trial with pending patients must have them one by one, as `tally` gives.
     """
+
+    #: Whether patients may count in part.
+    weighs_follow_up: ClassVar[bool] = True
 
     most_pending: float = 1.0
     """Wait while more than this share of the patients at the current level is pending, in

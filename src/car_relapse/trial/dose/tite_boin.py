@@ -19,6 +19,7 @@ begins. Without pending patients the design is BOIN.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -63,6 +64,9 @@ class TiteBOIN(BOIN):
     0.773
     """
 
+    #: Whether patients may count in part.
+    weighs_follow_up: ClassVar[bool] = True
+
     most_pending: float = 0.5
     """Wait while more than this share of the patients at the current level is pending, in
     [0, 1], unless the toxicities seen already ask for a lower level."""
@@ -76,7 +80,7 @@ class TiteBOIN(BOIN):
         require_instance("data", data, DoseData, "give a DoseData, such as of tally")
         n, r, c = data.treated, data.toxic, data.pending
         expected = r + self._odds(n, r, c) * (c - np.minimum(data.followed, c))
-        return np.divide(expected, n, out=np.full(n.shape, np.nan), where=n > 0)
+        return np.asarray(np.divide(expected, n, out=np.full(n.shape, np.nan), where=n > 0))
 
     def _odds(self, n: Ints, r: Ints, c: Ints) -> Floats:
         p = (r + 0.5 * self.target) / (n - c + 1.0)
