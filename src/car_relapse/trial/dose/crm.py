@@ -18,11 +18,19 @@ from numpy.typing import ArrayLike, NDArray
 from car_relapse.errors import ParameterError, require_fraction, require_instance
 from car_relapse.trial.dose.crm_fit import CrmFit, likeliest, posterior
 from car_relapse.trial.dose.crm_model import WorkingModel
-from car_relapse.trial.dose.designs import NONE, STOP, WAIT, DoseData, current_levels
+from car_relapse.trial.dose.designs import (
+    NONE,
+    STOP,
+    WAIT,
+    DoseData,
+    Ints,
+    current_levels,
+    settled,
+)
 
 __all__ = ["CRM", "TiteCRM"]
 
-Ints = NDArray[np.int64]
+Truths = NDArray[np.bool_]
 Method = Literal["bayes", "mle"]
 Estimate = Literal["plug-in", "mean"]
 
@@ -31,7 +39,7 @@ _FEWEST = 3
 
 @dataclass(frozen=True, kw_only=True)
 class CRM:
-    """The continual reassessment method, which waits until everybody has been followed.
+    """The continual reassessment method, for patients who have been followed to the end.
 
     Examples
     --------
@@ -83,55 +91,53 @@ class CRM:
         return posterior(self.model, data, self.target)
 
     def next_level(self, data: DoseData, current: ArrayLike) -> Ints:
-        """Return the level for the next patients, `STOP`, or `WAIT` while some are followed.
+        """Return the level for the next patients, `STOP`, or `WAIT` for the pending."""
+        return settled(self._next, data, current)
 
-        Parameters
-        ----------
-        data : DoseData
-            Of all patients treated so far.
-        current : array_like of int
-            Level at which the latest patients were treated, from 1.
-        """
-        require_instance("data", data, DoseData, "give a DoseData")
-        now = current_levels(data, current)
-        fit = self.fit(data)
-        up = np.minimum(now + 1, data.levels)
-        here = (now - 1)[..., None]
-        treated = np.take_along_axis(data.treated, here, axis=-1)[..., 0]
-        toxic = np.take_along_axis(data.toxic, here, axis=-1)[..., 0]
-        up = np.where(toxic > self.target * treated, now, up)
-        level = np.minimum(self._nearest(fit), up)
-        level = np.where(self._too_toxic(data, fit), STOP, level)
-        return np.asarray(np.where(self._waits(data, now), WAIT, level))
+    def _next(self, treated: Ints, toxic: Ints, current: Ints) -> Ints:
+        # Many trials side by side have few different counts.
+        j = treated.shape[-1]
+        rows = np.concatenate([treated, toxic], axis=-1).reshape(-1, 2 * j)
+        kinds, kind = np.unique(rows, axis=0, return_inverse=True)
+        seen = DoseData(treated=kinds[:, :j], toxic=kinds[:, j:])
+        nearest, too_toxic = self._judged(seen)
+        kind = kind.reshape(current.shape)
+        return self._answer(treated, toxic, current, nearest[kind], too_toxic[kind])
+
+    def _answer(
+        self, treated: Ints, toxic: Ints, current: Ints, nearest: Ints, too_toxic: Truths
+    ) -> Ints:
+        here = (current - 1)[..., None]
+        n = np.take_along_axis(treated, here, axis=-1)[..., 0]
+        x = np.take_along_axis(toxic, here, axis=-1)[..., 0]
+        up = np.minimum(current + 1, treated.shape[-1])
+        level = np.minimum(nearest, np.where(x > self.target * n, current, up))
+        return np.asarray(np.where(too_toxic, STOP, level))
 
     def recommend(self, data: DoseData) -> Ints:
         """Return the level nearest the target, none above the highest tried, or `NONE`."""
         require_instance("data", data, DoseData, "give a DoseData")
-        fit = self.fit(data)
+        nearest, too_toxic = self._judged(data)
         tried = np.max(np.where(data.treated > 0, np.arange(1, data.levels + 1), 0), axis=-1)
-        level = np.minimum(self._nearest(fit), tried)
-        return np.asarray(np.where(self._too_toxic(data, fit), NONE, level))
+        return np.asarray(np.where(too_toxic, NONE, np.minimum(nearest, tried)))
 
-    def _nearest(self, fit: CrmFit) -> Ints:
+    def _judged(self, data: DoseData) -> tuple[Ints, Truths]:
+        """Return the level nearest the target, and whether even the lowest is too toxic."""
+        fit = self.fit(data)
         toxicity = fit.plug_in
         if self.estimate == "mean":
             assert fit.mean is not None
             toxicity = fit.mean
         # Of two as near the target, the lower. Where no toxicity has been seen, all are as near.
         nearest = 1 + np.argmin(np.abs(toxicity - self.target), axis=-1)
-        return np.asarray(np.where(np.isposinf(fit.b), toxicity.shape[-1], nearest))
-
-    def _too_toxic(self, data: DoseData, fit: CrmFit) -> NDArray[np.bool_]:
+        nearest = np.where(np.isposinf(fit.b), data.levels, nearest)
         if self.stop_above is None:
-            return np.zeros(data.treated.shape[:-1], dtype=bool)
-        above = posterior(self.model, data, self.target).above if fit.above is None else fit.above
-        assert above is not None
-        return np.asarray(
-            (above[..., 0] > self.stop_above) & (data.treated.sum(axis=-1) >= _FEWEST)
-        )
-
-    def _waits(self, data: DoseData, now: Ints) -> NDArray[np.bool_]:
-        return np.asarray(data.pending.any(axis=-1))
+            return nearest, np.zeros(nearest.shape, dtype=bool)
+        if fit.above is None:
+            fit = posterior(self.model, data, self.target)
+        assert fit.above is not None
+        some = data.treated.sum(axis=-1) >= _FEWEST
+        return nearest, np.asarray((fit.above[..., 0] > self.stop_above) & some)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,8 +159,12 @@ class TiteCRM(CRM):
         super().__post_init__()
         require_fraction("most_pending", self.most_pending, "1 never waits", scalar=True)
 
-    def _waits(self, data: DoseData, now: Ints) -> NDArray[np.bool_]:
+    def next_level(self, data: DoseData, current: ArrayLike) -> Ints:
+        """Return the level for the next patients, `STOP`, or `WAIT` for more of the pending."""
+        require_instance("data", data, DoseData, "give a DoseData")
+        now = current_levels(data, current)
         here = (now - 1)[..., None]
         pending = np.take_along_axis(data.pending, here, axis=-1)[..., 0]
         treated = np.take_along_axis(data.treated, here, axis=-1)[..., 0]
-        return np.asarray(pending > self.most_pending * treated)
+        answer = self._answer(data.treated, data.toxic, now, *self._judged(data))
+        return np.asarray(np.where(pending > self.most_pending * treated, WAIT, answer))

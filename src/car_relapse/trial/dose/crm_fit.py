@@ -27,19 +27,20 @@ from scipy.special import expit
 from car_relapse.errors import ParameterError, require_finite, require_instance
 from car_relapse.quadrature import panels
 from car_relapse.trial.dose._checks import require_open_fraction
-from car_relapse.trial.dose.crm_model import MOST_SD, Floats, WorkingModel
+from car_relapse.trial.dose.crm_model import Floats, WorkingModel
 from car_relapse.trial.dose.designs import DoseData, Ints
 
 __all__ = ["CrmFit", "likeliest", "log_likelihood", "posterior"]
 
-# The prior, in its standard deviations, and panels in those of the narrowest posterior: panels
-# of 1.25 with 8 nodes integrate a normal density to 1e-9.
-_REACH = 10.0
-_PANEL = 1.25
-# Numbers held at once while pending patients are weighed.
-_ROOM = 4_000_000
+# How far the integral goes, in standard deviations of the prior, and how wide its panels are, in
+# those of the narrowest posterior: with 8 nodes each they integrate a normal density to 1e-10.
+_REACH = 8.0
+_PANEL = 2.0
+# Numbers held at once: about what a processor keeps near.
+_ROOM = 500_000
 _FARTHEST = 20.0
-_HALVINGS = 60
+_LARGEST_B = 100.0
+_HALVINGS = 48
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,7 +158,7 @@ def log_likelihood(model: WorkingModel, data: DoseData, b: ArrayLike) -> Floats:
     seen = _seen(model, data)
     remedy = "0 is the skeleton"
     values = require_finite("b", b, remedy)
-    if values.ndim > 1 or np.any(np.abs(values) > _REACH * MOST_SD):
+    if values.ndim > 1 or np.any(np.abs(values) > _LARGEST_B):
         raise ParameterError(
             f"b is {values.tolist()}; it must be a number or a list, from -100 to 100; {remedy}"
         )
