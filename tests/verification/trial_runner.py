@@ -5,7 +5,8 @@ seen, derived_by. A value is one number, a list of numbers (JSON, perhaps infini
 as ``ESDU``. Each number of it is judged by itself. A tolerance begins with
 
 - a number, such as ``1e-8``: the largest absolute error, and of a value below 1 the largest
-  relative error;
+  relative error; where the ten digits that the table holds leave more than that open (as in
+  ``11.51120299`` to ``1e-9``), half a unit of the tenth;
 - a number followed by ``4 MC SE`` in brackets: the table's value came from a simulation, and the
   number is four of its standard errors. The error is absolute. A route that simulates, too,
   returns a `Sampled`, whose own four standard errors are added in quadrature;
@@ -208,7 +209,14 @@ def _judge(
     if form == "absolute":
         return error, limit
     # A small number is right only if its digits are; a zero has none.
-    return (error / abs(true) if 0 < abs(true) < 1 else error), limit
+    if 0 < abs(true) < 1:
+        return error / abs(true), limit
+    return error, max(limit, _half_unit(true)) if isinstance(true, float) else limit
+
+
+def _half_unit(true: float) -> float:
+    """Return half a unit of the tenth digit of a number, the most by which rounding moves it."""
+    return 0.5 * 10.0 ** (math.floor(math.log10(abs(true))) - 9) if true else 0.0
 
 
 def _form(raw: dict[str, str]) -> tuple[str, float, float]:

@@ -15,8 +15,10 @@ from car_relapse.trial.dose.exact import (
     exact_characteristics,
     exact_ends,
 )
+from car_relapse.trial.dose.feasibility import Apheresis
 from car_relapse.trial.dose.interval_designs import BOIN, MTPI, MTPI2, I3Plus3
 from car_relapse.trial.dose.isotonic import closest_level, isotonic_toxicity
+from car_relapse.trial.dose.stopping import StoppingCharacteristics, ToxicityStopping
 from car_relapse.trial.dose.three_plus_three import ThreePlusThree, escalation_probability
 
 __all__ = [
@@ -26,13 +28,16 @@ __all__ = [
     "NONE",
     "STOP",
     "WAIT",
+    "Apheresis",
     "DecisionRow",
     "Design",
     "DoseData",
     "ExactCharacteristics",
     "I3Plus3",
     "Patients",
+    "StoppingCharacteristics",
     "ThreePlusThree",
+    "ToxicityStopping",
     "closest_level",
     "escalation_probability",
     "exact_characteristics",

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from numpy.typing import ArrayLike
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-from car_relapse.errors import ParameterError, require_fraction
+from car_relapse.errors import (
+    ParameterError,
+    require_finite,
+    require_fraction,
+    require_positive,
+)
+
+#: Largest parameter of a beta law, and the inverse of the smallest.
+_LARGEST = 1e6
 
 
 def require_open_fraction(name: str, value: ArrayLike, remedy: str) -> float:
@@ -15,3 +24,24 @@ def require_open_fraction(name: str, value: ArrayLike, remedy: str) -> float:
             f"{name} is {number:g}; it must lie strictly between 0 and 1; {remedy}"
         )
     return number
+
+
+def require_counts(name: str, value: ArrayLike, remedy: str) -> NDArray[np.int64]:
+    """Return `value` as whole numbers from 0 on, or raise."""
+    numbers = require_finite(name, value, remedy)
+    wrong = (numbers < 0) | (numbers != np.floor(numbers)) | (numbers > 2**53)
+    if wrong.any():
+        raise ParameterError(
+            f"{name} is {float(numbers[wrong][0]):g}; it must be a whole number >= 0; {remedy}"
+        )
+    return numbers.astype(np.int64)
+
+
+def require_beta(name: str, value: tuple[float, float]) -> None:
+    """Raise unless `value` holds the two parameters of a beta law."""
+    numbers = require_positive(name, value, "give two numbers such as (1, 1)")
+    if numbers.shape != (2,) or np.any(numbers > _LARGEST) or np.any(numbers < 1.0 / _LARGEST):
+        raise ParameterError(
+            f"{name} is {value!r}; it must be two numbers from {1.0 / _LARGEST:g} to "
+            f"{_LARGEST:g}; give two numbers such as (1, 1)"
+        )

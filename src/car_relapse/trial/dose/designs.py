@@ -22,10 +22,10 @@ from numpy.typing import ArrayLike, NDArray
 from car_relapse.errors import (
     ParameterError,
     require_count,
-    require_finite,
     require_fraction,
     require_non_negative,
 )
+from car_relapse.trial.dose._checks import require_counts
 
 __all__ = ["NONE", "STOP", "WAIT", "Design", "DoseData", "Patients", "current_levels", "tally"]
 
@@ -38,16 +38,6 @@ WAIT = -1
 """Treat nobody until more of the patients already treated have been followed."""
 NONE = 0
 """No level is recommended."""
-
-
-def _counts(name: str, value: ArrayLike, remedy: str) -> Ints:
-    numbers = require_finite(name, value, remedy)
-    wrong = (numbers < 0) | (numbers != np.floor(numbers))
-    if wrong.any():
-        raise ParameterError(
-            f"{name} is {float(numbers[wrong][0]):g}; it must be a whole number >= 0; {remedy}"
-        )
-    return numbers.astype(np.int64)
 
 
 def _zero() -> Any:
@@ -90,7 +80,7 @@ class Patients:
     """Whether the patient has responded."""
 
     def __post_init__(self) -> None:
-        level = _counts("level", self.level, "give one level per patient, from 1")
+        level = require_counts("level", self.level, "give one level per patient, from 1")
         if level.ndim == 0:
             raise ParameterError(f"level is {level}; it must be a list; give one level per patient")
         remedy = "give the share of the window that has passed"
@@ -128,11 +118,11 @@ class DoseData:
 
     def __post_init__(self) -> None:
         remedy = "give one count per dose level"
-        treated = _counts("treated", self.treated, remedy)
+        treated = require_counts("treated", self.treated, remedy)
         if treated.ndim == 0 or treated.shape[-1] == 0:
             raise ParameterError(f"treated is {treated}; it must be a list of counts; {remedy}")
         values: dict[str, NDArray[Any]] = {
-            name: _counts(name, getattr(self, name), remedy)
+            name: require_counts(name, getattr(self, name), remedy)
             for name in ("toxic", "pending", "responses", "toxic_responses")
         }
         remedy = "give the sum of the shares of the window"
@@ -211,7 +201,7 @@ def current_levels(data: DoseData, current: ArrayLike) -> Ints:
     ParameterError
         When a level does not exist, or the shapes do not fit.
     """
-    now = _counts("current", current, "give the level at which patients are treated now")
+    now = require_counts("current", current, "give the level at which patients are treated now")
     if np.any((now < 1) | (now > data.levels)):
         raise ParameterError(
             f"current is {now.min() if now.min() < 1 else now.max()}; it must be a level from 1 "

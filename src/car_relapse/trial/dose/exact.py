@@ -29,7 +29,7 @@ __all__ = ["ExactCharacteristics", "exact_characteristics", "exact_ends"]
 Floats = NDArray[np.float64]
 
 #: Most states held at once.
-_MOST_STATES = 4_000_000
+_MOST_STATES = 2_000_000
 #: A design that has not stopped by itself after this many cohorts does not.
 _MOST_COHORTS = 1_000
 _BITS = 63

@@ -16,7 +16,8 @@ under :math:`\phi_2` (too high). The others put up an interval from :math:`\phi-
 posterior probability below, in and above it by the lengths of the three pieces, and acts on the
 largest; so wide pieces are punished for their width. mTPI-2 (Guo and others 2017,
 doi:10.1016/j.cct.2017.04.006) mends that by cutting them into pieces as long as the interval,
-which makes the decisions those of the keyboard design. i3+3 (Liu, Wang and Ji 2020,
+which makes the decisions those of the keyboard design wherever
+a whole piece fits below and above. i3+3 (Liu, Wang and Ji 2020,
 doi:10.1080/10543406.2019.1636811) compares x/n with the interval, and stays where it lies above
 while one toxicity fewer would put it below.
 """
@@ -31,7 +32,7 @@ from numpy.typing import NDArray
 from scipy.special import betainc
 
 from car_relapse.errors import ParameterError, require_fraction
-from car_relapse.trial.dose._checks import require_open_fraction
+from car_relapse.trial.dose._checks import require_beta, require_open_fraction
 from car_relapse.trial.dose.decision_tables import (
     Moves,
     TableDesign,
@@ -44,6 +45,8 @@ __all__ = ["BOIN", "MTPI", "MTPI2", "I3Plus3"]
 
 #: Whole numbers of toxicities are compared with products that round.
 _ROUNDING = 1e-9
+#: Shortest interval around the target; mTPI-2 cuts everything into pieces of its length.
+_SHORTEST = 1e-3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,16 +162,12 @@ class _Masses(_Around):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.below + self.above <= 0.0:
+        if self.below + self.above < _SHORTEST:
             raise ParameterError(
-                "below and above are 0; the interval must have a length; give 0.05 or so"
+                f"below and above are {self.below:g} and {self.above:g}; the interval must be at "
+                f"least {_SHORTEST:g} long; give 0.05 or so"
             )
-        prior = np.asarray(self.prior, dtype=float)
-        if prior.shape != (2,) or not np.all((prior > 0) & (prior < 1e6)):
-            raise ParameterError(
-                f"prior is {self.prior!r}; it must be two numbers above 0 and below 1e6; give "
-                "(1, 1) or so"
-            )
+        require_beta("prior", self.prior)
 
     def _edges(self) -> NDArray[np.float64]:
         raise NotImplementedError
@@ -201,7 +200,7 @@ class MTPI(_Masses):
 
 @dataclass(frozen=True, kw_only=True)
 class MTPI2(_Masses):
-    """The second modified toxicity probability interval design, with the keyboard's decisions.
+    """The second modified toxicity probability interval design.
 
     The pieces next to 0 and 1 are what is left of the length; they keep their own.
 
