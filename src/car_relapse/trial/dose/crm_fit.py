@@ -163,7 +163,7 @@ def log_likelihood(model: WorkingModel, data: DoseData, b: ArrayLike) -> Floats:
             f"b is {values.tolist()}; it must be a number or a list, from -100 to 100; {remedy}"
         )
     found = _log_likelihood(seen, *model._logs(np.atleast_1d(values)))
-    return found.reshape(*data.treated.shape[:-1], *values.shape)
+    return found.reshape((*data.treated.shape[:-1], *values.shape))
 
 
 def posterior(model: WorkingModel, data: DoseData, target: float) -> CrmFit:
