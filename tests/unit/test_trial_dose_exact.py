@@ -127,7 +127,7 @@ def test_probabilities_sum_to_one_and_expectations_agree(
     assert found.size_probability.sum() == pytest.approx(1.0, abs=1e-12)
     assert found.sizes @ found.size_probability == pytest.approx(found.patients, abs=1e-9)
     assert found.sizes.max() <= cohorts * size
-    # Wald: each patient at a level has the event with its probability, whenever he is treated.
+    # Wald: each patient at a level has the event with its probability, whenever treated.
     np.testing.assert_allclose(found.toxic, found.treated * p, atol=1e-9)
     assert found.toxicities == pytest.approx(found.treated @ p, abs=1e-9)
 
@@ -204,15 +204,14 @@ def test_a_long_trial_is_merged_in_several_words() -> None:
     p = np.linspace(0.02, 0.5, 9)
     found = exact_characteristics(BOIN(target=0.3), p, cohorts=9)
     assert found.selected.sum() == pytest.approx(1.0, abs=1e-12)
-    selected, _ = courses(BOIN(target=0.3), [0.02, 0.1, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9], 5, 3)
-    again = exact_characteristics(
-        BOIN(target=0.3), [0.02, 0.1, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9], cohorts=5
-    )
-    np.testing.assert_allclose(again.selected, selected, atol=1e-12)
+    # Levels that cannot be reached in four cohorts make no difference.
+    selected, _ = courses(BOIN(target=0.3), p[:4].tolist(), 4, 3)
+    again = exact_characteristics(BOIN(target=0.3), p, cohorts=4)
+    np.testing.assert_allclose(again.selected[:5], selected, atol=1e-12)
 
 
 class Stubborn:
-    """A design that never stops, or answers nonsense."""
+    """A design that always answers the same."""
 
     def __init__(self, answer: int) -> None:
         self.answer = answer
@@ -231,10 +230,11 @@ class Stubborn:
         ({"toxicity": 0.1}, "it must be a list"),
         ({"toxicity": []}, "it must be a list"),
         ({"cohorts": 0}, "cohorts is 0"),
+        ({"cohorts": 1001}, "cohorts is 1001"),
         ({"cohort_size": 0}, "cohort_size is 0"),
         ({"start": 3}, "start is 3"),
         ({"design": "3+3"}, "it must be a Design"),
-        ({"design": Stubborn(1), "toxicity": [0.0]}, "after 1000 cohorts the design has not"),
+        ({"design": BOIN(target=0.3)}, "only the 3\\+3 design ends by itself"),
         ({"design": Stubborn(3), "cohorts": 2}, "design answers 3"),
         ({"design": Stubborn(-1), "cohorts": 2}, "design answers -1"),
     ],
@@ -293,6 +293,11 @@ def test_a_trial_without_the_event_never_stops_and_one_with_it_in_all_stops_at_o
     assert (never.stop_by_end, never.expected_patients) == (0.0, 10.0)
     always = rule.characteristics(1.0, [5, 10])
     assert (always.stop.tolist(), always.expected_patients) == ([1.0, 0.0], 5.0)
+    # A limit that no prior can meet stops the trial whatever happens.
+    at_once = ToxicityStopping(limit=1e-6).characteristics(0.2, [5, 10])
+    np.testing.assert_allclose(at_once.stop, [1.0, 0.0], rtol=1e-12)
+    assert at_once.expected_patients == pytest.approx(5.0)
+    assert at_once.expected_events == pytest.approx(1.0)
     # One patient is not enough for the rule: no number of events stops it.
     assert ToxicityStopping(limit=0.5, cutoff=0.99).boundary(1) == (None,)
 
@@ -307,7 +312,7 @@ def test_rules_for_stopping_that_cannot_be_are_refused() -> None:
         rule.characteristics(0.3, [10, 10])
     with pytest.raises(ParameterError, match="patients is 0"):
         rule.boundary([0, 5])
-    with pytest.raises(ParameterError, match="it must be a list of numbers"):
+    with pytest.raises(ParameterError, match="it must be a number or a list"):
         rule.boundary([])
     with pytest.raises(ParameterError, match="events exceeds patients"):
         rule.excess_probability(4, 3)

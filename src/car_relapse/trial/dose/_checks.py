@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from car_relapse.errors import (
     ParameterError,
+    require_count,
     require_finite,
     require_fraction,
     require_positive,
@@ -35,6 +36,28 @@ def require_counts(name: str, value: ArrayLike, remedy: str) -> NDArray[np.int64
             f"{name} is {float(numbers[wrong][0]):g}; it must be a whole number >= 0; {remedy}"
         )
     return numbers.astype(np.int64)
+
+
+def require_numbers_of_patients(value: ArrayLike, most: int) -> list[int]:
+    """Return one number of patients or a list of them as a list, or raise."""
+    remedy = f"give numbers of patients from 1 to {most}"
+    numbers = np.atleast_1d(require_counts("patients", value, remedy))
+    if numbers.ndim != 1 or numbers.size == 0:
+        raise ParameterError(
+            f"patients has shape {numbers.shape}; it must be a number or a list; {remedy}"
+        )
+    return [require_count("patients", n, remedy, minimum=1, maximum=most) for n in numbers.tolist()]
+
+
+def require_flags(name: str, value: object, remedy: str) -> NDArray[np.bool_]:
+    """Return `value` as an array of truth values, or raise."""
+    try:
+        flags = np.asarray(value)
+    except ValueError:
+        flags = np.asarray(None)
+    if flags.dtype.kind != "b" and flags.size:
+        raise ParameterError(f"{name} must hold nothing but True and False; {remedy}")
+    return flags.astype(bool)
 
 
 def require_beta(name: str, value: tuple[float, float]) -> None:

@@ -18,8 +18,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import betainc
 
 from car_relapse.errors import ParameterError, require_count
-from car_relapse.trial.dose._checks import require_open_fraction
-from car_relapse.trial.dose.designs import NONE, STOP, DoseData, Ints, settled
+from car_relapse.trial.dose._checks import require_numbers_of_patients, require_open_fraction
+from car_relapse.trial.dose.designs import NONE, STOP, DoseData, Ints, require_data, settled
 from car_relapse.trial.dose.isotonic import closest_level
 
 __all__ = ["DecisionRow", "TableDesign"]
@@ -72,14 +72,8 @@ class TableDesign(ABC):
             require_count("enough", self.enough, "give a number of patients or None", minimum=1)
 
     @abstractmethod
-    def moves(self, patients: int) -> Moves:
-        """Return the move after 0 to `patients` toxicities: 1 up, 0 stay, -1 down.
-
-        Parameters
-        ----------
-        patients : int
-            Patients treated at the level, from 1 to 1000.
-        """
+    def _moves(self, patients: int) -> Moves:
+        """Return the move after 0 to `patients` toxicities: 1 up, 0 stay, -1 down."""
 
     def excluded(self, patients: int) -> NDArray[np.bool_]:
         """Return whether 0 to `patients` toxicities among as many exclude a level."""
@@ -94,8 +88,9 @@ class TableDesign(ABC):
         E for escalate, S for stay, D for de-escalate, U for de-escalate because the level is
         unacceptable and excluded.
         """
-        letters = np.array(list("DSE"))[self.moves(patients) + 1]
-        return "".join(np.where(self.excluded(patients), "U", letters))
+        n = _patients(patients)
+        letters = np.array(list("DSE"))[self._moves(n) + 1]
+        return "".join(np.where(self.excluded(n), "U", letters))
 
     def table(self, patients: ArrayLike) -> tuple[DecisionRow, ...]:
         """Return the table of decisions that a protocol prints, one row per number of patients.
@@ -105,10 +100,10 @@ class TableDesign(ABC):
         patients : array_like of int
             Numbers of patients treated at a level.
         """
-        return tuple(self._row(_patients(n)) for n in np.atleast_1d(np.asarray(patients)).tolist())
+        return tuple(self._row(n) for n in require_numbers_of_patients(patients, _MOST))
 
     def _row(self, n: int) -> DecisionRow:
-        moves, out = self.moves(n), self.excluded(n)
+        moves, out = self._moves(n), self.excluded(n)
         up, down, never = (np.flatnonzero(f) for f in (moves > 0, (moves < 0) | out, out))
         return DecisionRow(
             patients=n,
@@ -141,6 +136,7 @@ class TableDesign(ABC):
 
     def recommend(self, data: DoseData) -> Ints:
         """Return the level, of those not excluded, with the estimate closest to the target."""
+        require_data(data)
         ceiling = self._ceiling(data.treated, data.toxic)
         levels = np.arange(1, data.levels + 1)
         best = closest_level(data, self.target, allowed=levels <= ceiling[..., None])
@@ -167,6 +163,6 @@ def _lookup(design: TableDesign, size: int) -> tuple[Moves, NDArray[np.bool_]]:
     moves = np.zeros((size + 1, size + 1), dtype=np.int8)
     out = np.zeros((size + 1, size + 1), dtype=bool)
     for n in range(1, size + 1):
-        moves[n, : n + 1] = design.moves(n)
+        moves[n, : n + 1] = design._moves(n)
         out[n, : n + 1] = design.excluded(n)
     return moves, out

@@ -23,14 +23,16 @@ from car_relapse.errors import (
     ParameterError,
     require_count,
     require_fraction,
+    require_instance,
     require_non_negative,
 )
-from car_relapse.trial.dose._checks import require_counts
+from car_relapse.trial.dose._checks import require_counts, require_flags
 
 __all__ = ["NONE", "STOP", "WAIT", "Design", "DoseData", "Patients", "current_levels", "tally"]
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 
 STOP = 0
 """Treat nobody else: the trial is over."""
@@ -64,7 +66,7 @@ def _fitted(name: str, value: NDArray[Any], shape: tuple[int, ...], per: str) ->
 
 @dataclass(frozen=True, kw_only=True)
 class Patients:
-    """Patients one by one, for designs that weigh each by the time that he was followed.
+    """Patients one by one, for designs that weigh them by the time of follow-up.
 
     Arrays of one shape, the last axis over patients. Without weights every patient was followed
     for the whole window; without responses nobody has responded.
@@ -72,11 +74,11 @@ class Patients:
 
     level: Ints
     """Dose level at which each patient was treated, from 1; 0 fills up shorter trials."""
-    toxic: NDArray[np.bool_]
+    toxic: Flags
     """Whether the patient has had a dose-limiting toxicity."""
     weight: Floats = field(default_factory=lambda: np.ones(()))
     """Share of the window of observation that has passed, in [0, 1]; ignored after toxicity."""
-    response: NDArray[np.bool_] = field(default_factory=lambda: np.zeros((), dtype=bool))
+    response: Flags = field(default_factory=lambda: np.zeros((), dtype=bool))
     """Whether the patient has responded."""
 
     def __post_init__(self) -> None:
@@ -85,9 +87,9 @@ class Patients:
             raise ParameterError(f"level is {level}; it must be a list; give one level per patient")
         remedy = "give the share of the window that has passed"
         fields: dict[str, NDArray[Any]] = {
-            "toxic": np.asarray(self.toxic, dtype=bool),
+            "toxic": require_flags("toxic", self.toxic, "say which patients had one"),
             "weight": require_fraction("weight", self.weight, remedy),
-            "response": np.asarray(self.response, dtype=bool),
+            "response": require_flags("response", self.response, "say which patients did"),
         }
         object.__setattr__(self, "level", level)
         for name, value in fields.items():
@@ -117,6 +119,9 @@ class DoseData:
     """The patients behind the counts, where a design needs them one by one."""
 
     def __post_init__(self) -> None:
+        if self.patients is not None:
+            remedy = "give Patients(level=..., toxic=...) or None"
+            require_instance("patients", self.patients, Patients, remedy)
         remedy = "give one count per dose level"
         treated = require_counts("treated", self.treated, remedy)
         if treated.ndim == 0 or treated.shape[-1] == 0:
@@ -144,6 +149,11 @@ class DoseData:
         return int(self.treated.shape[-1])
 
 
+def require_data(data: DoseData) -> DoseData:
+    """Return `data`, or raise when it is something else."""
+    return require_instance("data", data, DoseData, "give DoseData(treated=..., toxic=...)")
+
+
 def tally(patients: Patients, levels: int) -> DoseData:
     """Return the counts per level of patients given one by one.
 
@@ -164,6 +174,7 @@ def tally(patients: Patients, levels: int) -> DoseData:
     >>> tally(Patients(level=[1, 1, 2], toxic=[False, True, False]), 2).toxic.tolist()
     [1, 0]
     """
+    require_instance("patients", patients, Patients, "give Patients(level=..., toxic=...)")
     j = require_count("levels", levels, "give the number of dose levels", minimum=1)
     if patients.level.size and patients.level.max() > j:
         raise ParameterError(
@@ -201,6 +212,7 @@ def current_levels(data: DoseData, current: ArrayLike) -> Ints:
     ParameterError
         When a level does not exist, or the shapes do not fit.
     """
+    require_data(data)
     now = require_counts("current", current, "give the level at which patients are treated now")
     if np.any((now < 1) | (now > data.levels)):
         raise ParameterError(

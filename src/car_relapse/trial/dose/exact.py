@@ -23,6 +23,7 @@ from car_relapse.errors import (
     require_instance,
 )
 from car_relapse.trial.dose.designs import STOP, Design, DoseData, Ints
+from car_relapse.trial.dose.three_plus_three import ThreePlusThree
 
 __all__ = ["ExactCharacteristics", "exact_characteristics", "exact_ends"]
 
@@ -30,7 +31,6 @@ Floats = NDArray[np.float64]
 
 #: Most states held at once.
 _MOST_STATES = 2_000_000
-#: A design that has not stopped by itself after this many cohorts does not.
 _MOST_COHORTS = 1_000
 _BITS = 63
 
@@ -99,7 +99,7 @@ def exact_ends(
     toxicity : array_like
         True probability of a dose-limiting toxicity at each level, in [0, 1].
     cohorts : int, optional
-        Most cohorts that are treated; without it, the design itself must stop.
+        Most cohorts that are treated; only the 3+3 design ends without a number.
     cohort_size : int
         Patients treated before each decision, >= 1.
     start : int
@@ -115,8 +115,7 @@ def exact_ends(
     Raises
     ------
     ParameterError
-        When an argument breaks its rule, there are more than some millions of states, or a
-        design without a limit to its cohorts does not stop.
+        When an argument breaks its rule, or there are more than some millions of states.
 
     Examples
     --------
@@ -133,33 +132,37 @@ def exact_ends(
         )
     size = require_count("cohort_size", cohort_size, "give 3 or so", minimum=1, maximum=1000)
     first = require_count("start", start, "give the first level", minimum=1, maximum=p.size)
-    most = _MOST_COHORTS
-    if cohorts is not None:
-        remedy = "give a number of cohorts or None"
-        most = require_count("cohorts", cohorts, remedy, minimum=1, maximum=_MOST_COHORTS)
+    most = _cohorts(design, cohorts)
     outcome = binom.pmf(np.arange(size + 1)[:, None], size, p)
 
     level = np.array([first])
     state = np.zeros((1, 2 * p.size), dtype=np.int64)
     weight = np.ones(1)
     ends: list[tuple[Ints, Floats]] = []
-    for cohort in range(most):
+    while weight.size:
         state, level, weight = _treat(state, level, weight, outcome, size)
         answer = _answer(design, state, level)
-        over = np.full(answer.shape, cohort + 1 == cohorts) | (answer == STOP)
+        most -= 1
+        over = (answer == STOP) | (most == 0)
         ends.append((state[over], weight[over]))
         state, level, weight = state[~over], answer[~over], weight[~over]
-        if not weight.size:
-            break
-        state, level, weight = _merged(state, level, weight)
-    else:
-        raise ParameterError(
-            f"cohorts is None; after {most} cohorts the design has not stopped; give the number "
-            "of cohorts after which the trial ends"
-        )
+        if weight.size:
+            state, level, weight = _merged(state, level, weight)
     every = np.concatenate([e[0] for e in ends])
     data = DoseData(treated=every[:, : p.size], toxic=every[:, p.size :])
     return data, np.concatenate([e[1] for e in ends])
+
+
+def _cohorts(design: Design, cohorts: int | None) -> int:
+    if cohorts is not None:
+        remedy = "give a number of cohorts or None"
+        return require_count("cohorts", cohorts, remedy, minimum=1, maximum=_MOST_COHORTS)
+    if not isinstance(design, ThreePlusThree):
+        raise ParameterError(
+            "cohorts is None; only the 3+3 design ends by itself; give the number of cohorts after "
+            "which the trial ends"
+        )
+    return _MOST_COHORTS
 
 
 def _answer(design: Design, state: Ints, level: Ints) -> Ints:
@@ -218,7 +221,9 @@ def _packed(columns: Ints) -> list[Ints]:
 
 
 def _sums(index: NDArray[np.integer[Any]], weight: Floats, size: int) -> Floats:
-    return np.asarray(np.bincount(index, weights=weight, minlength=size), dtype=np.float64)
+    total = np.bincount(index, weights=weight, minlength=size)
+    # Sums of probabilities round.
+    return np.asarray(np.minimum(total, 1.0), dtype=np.float64)
 
 
 def exact_characteristics(
@@ -240,7 +245,7 @@ def exact_characteristics(
     toxicity : array_like
         True probability of a dose-limiting toxicity at each level, in [0, 1].
     cohorts : int, optional
-        Most cohorts that are treated; without it, the design itself must stop.
+        Most cohorts that are treated; only the 3+3 design ends without a number.
     cohort_size : int
         Patients treated before each decision, >= 1.
     start : int

@@ -36,7 +36,6 @@ from car_relapse.trial.dose._checks import require_beta, require_open_fraction
 from car_relapse.trial.dose.decision_tables import (
     Moves,
     TableDesign,
-    _patients,
     _posterior_above,
 )
 from car_relapse.trial.dose.designs import STOP, Ints
@@ -100,12 +99,11 @@ class BOIN(TableDesign):
         r"""Share of patients with toxicity, :math:`\lambda_d`, at or above which to go down."""
         return _boundary(self.target, self._high)
 
-    def moves(self, patients: int) -> Moves:
+    def _moves(self, patients: int) -> Moves:
         """Return the move after 0 to `patients` toxicities: 1 up, 0 stay, -1 down."""
-        n = _patients(patients)
-        x = np.arange(n + 1)
-        up = x <= self.escalation_boundary * n + _ROUNDING
-        down = x >= self.deescalation_boundary * n - _ROUNDING
+        x = np.arange(patients + 1)
+        up = x <= self.escalation_boundary * patients + _ROUNDING
+        down = x >= self.deescalation_boundary * patients - _ROUNDING
         return up.astype(np.int8) - down.astype(np.int8)
 
     def _ceiling(self, treated: Ints, toxic: Ints) -> Ints:
@@ -172,12 +170,11 @@ class _Masses(_Around):
     def _edges(self) -> NDArray[np.float64]:
         raise NotImplementedError
 
-    def moves(self, patients: int) -> Moves:
+    def _moves(self, patients: int) -> Moves:
         """Return the move after 0 to `patients` toxicities: 1 up, 0 stay, -1 down."""
-        n = _patients(patients)
-        x = np.arange(n + 1)[:, None]
+        x = np.arange(patients + 1)[:, None]
         edges = self._edges()
-        share = betainc(self.prior[0] + x, self.prior[1] + n - x, edges)
+        share = betainc(self.prior[0] + x, self.prior[1] + patients - x, edges)
         best = np.argmax(np.diff(share, axis=1) / np.diff(edges), axis=1)
         low, high = self._ends
         middle = 0.5 * (edges[:-1] + edges[1:])[best]
@@ -229,12 +226,11 @@ class I3Plus3(_Around):
     'EESDUUU'
     """
 
-    def moves(self, patients: int) -> Moves:
+    def _moves(self, patients: int) -> Moves:
         """Return the move after 0 to `patients` toxicities: 1 up, 0 stay, -1 down."""
-        n = _patients(patients)
-        x = np.arange(n + 1)
+        x = np.arange(patients + 1)
         low, high = self._ends
-        up = x < low * n - _ROUNDING
-        over = x > high * n + _ROUNDING
-        down = over & ~(x - 1 < low * n - _ROUNDING)
+        up = x < low * patients - _ROUNDING
+        over = x > high * patients + _ROUNDING
+        down = over & ~(x - 1 < low * patients - _ROUNDING)
         return up.astype(np.int8) - down.astype(np.int8)

@@ -14,11 +14,11 @@ with estimates and weights from a beta posterior, and choose the level nearest t
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from car_relapse.errors import require_positive
-from car_relapse.trial.dose._checks import require_open_fraction
-from car_relapse.trial.dose.designs import NONE, DoseData, Ints
+from car_relapse.errors import ParameterError, require_positive
+from car_relapse.trial.dose._checks import require_flags, require_open_fraction
+from car_relapse.trial.dose.designs import NONE, DoseData, Ints, require_data
 
 __all__ = ["closest_level", "isotonic_toxicity"]
 
@@ -49,6 +49,7 @@ def isotonic_toxicity(data: DoseData, *, prior: float = 0.05) -> Floats:
     >>> isotonic_toxicity(DoseData(treated=[3, 6, 3, 0], toxic=[1, 1, 2, 0])).round(3)
     array([0.217, 0.217, 0.661,   nan])
     """
+    require_data(data)
     a = float(require_positive("prior", prior, "give 0.05 or so", scalar=True))
     total = data.treated + 2.0 * a
     mean = (data.toxic + a) / total
@@ -66,7 +67,7 @@ def isotonic_toxicity(data: DoseData, *, prior: float = 0.05) -> Floats:
 
 
 def closest_level(
-    data: DoseData, target: float, *, allowed: ArrayLike = True, prior: float = 0.05
+    data: DoseData, target: float, *, allowed: NDArray[np.bool_] | bool = True, prior: float = 0.05
 ) -> Ints:
     """Return the tested level whose isotonic toxicity is closest to a target, or `NONE`.
 
@@ -79,7 +80,7 @@ def closest_level(
         Of one trial or of many.
     target : float
         Probability of toxicity that is aimed at, in (0, 1).
-    allowed : array_like of bool
+    allowed : ndarray of bool, or bool
         Which levels may be chosen, of the shape of ``data.treated`` or broadcast to it. The
         others do not enter the estimates.
     prior : float
@@ -90,8 +91,16 @@ def closest_level(
     >>> int(closest_level(DoseData(treated=[3, 3, 15, 9, 0], toxic=[0, 0, 4, 4, 0]), 0.3))
     3
     """
+    require_data(data)
     aim = require_open_fraction("target", target, "give the probability of toxicity aimed at")
-    may = np.broadcast_to(np.asarray(allowed, dtype=bool), data.treated.shape)
+    flags = require_flags("allowed", allowed, "say of each level whether it may be chosen")
+    try:
+        may = np.broadcast_to(flags, data.treated.shape)
+    except ValueError:
+        raise ParameterError(
+            f"allowed has shape {flags.shape}; it must broadcast to that of the data, "
+            f"{data.treated.shape}; give one entry per level"
+        ) from None
     kept = DoseData(treated=np.where(may, data.treated, 0), toxic=np.where(may, data.toxic, 0))
     estimate = isotonic_toxicity(kept, prior=prior)
     distance = np.abs(estimate + _TIE * np.arange(1, data.levels + 1) - aim)

@@ -23,10 +23,14 @@ from scipy.stats import binom
 from car_relapse.errors import (
     ParameterError,
     require_broadcast,
-    require_count,
     require_fraction,
 )
-from car_relapse.trial.dose._checks import require_beta, require_counts, require_open_fraction
+from car_relapse.trial.dose._checks import (
+    require_beta,
+    require_counts,
+    require_numbers_of_patients,
+    require_open_fraction,
+)
 
 __all__ = ["StoppingCharacteristics", "ToxicityStopping"]
 
@@ -100,7 +104,7 @@ class ToxicityStopping:
             Numbers of patients at which the rule looks.
         """
         found: list[int | None] = []
-        for n in _looks(patients):
+        for n in require_numbers_of_patients(patients, _MOST):
             stops = self.excess_probability(np.arange(n + 1), n) > self.cutoff
             found.append(int(np.argmax(stops)) if stops.any() else None)
         return tuple(found)
@@ -123,7 +127,7 @@ class ToxicityStopping:
         """
         remedy = "give the true probability of the event"
         p = float(require_fraction("probability", probability, remedy, scalar=True))
-        at = _looks(looks)
+        at = require_numbers_of_patients(looks, _MOST)
         if any(later <= earlier for earlier, later in pairwise(at)):
             raise ParameterError(
                 f"looks is {at}; the numbers must rise; give each look once, in order"
@@ -137,26 +141,18 @@ class ToxicityStopping:
             last = n if edge is None else edge - 1
             ended = going[last + 1 :] if k < len(at) - 1 else going
             events += float(ended @ np.arange(going.size - ended.size, going.size))
-            stop[k] = going[last + 1 :].sum()
+            stop[k] = min(going[last + 1 :].sum(), 1.0)
             going = going[: last + 1]
             before = n
+            # A rule that stops without any event stops at its first look.
+            if not going.size:
+                break
         leaving = stop.copy()
         leaving[-1] = 1.0 - stop[:-1].sum()
         return StoppingCharacteristics(
             patients=np.array(at),
             stop=stop,
-            stop_by_end=float(stop.sum()),
+            stop_by_end=min(float(stop.sum()), 1.0),
             expected_patients=float(leaving @ np.array(at)),
             expected_events=events,
         )
-
-
-def _looks(patients: ArrayLike) -> list[int]:
-    values = np.atleast_1d(np.asarray(patients))
-    if values.ndim != 1 or values.size == 0:
-        raise ParameterError(
-            f"patients has shape {values.shape}; it must be a list of numbers; give the numbers "
-            "of patients at which the rule looks"
-        )
-    remedy = "give numbers of patients at which the rule looks"
-    return [require_count("patients", n, remedy, minimum=1, maximum=_MOST) for n in values.tolist()]

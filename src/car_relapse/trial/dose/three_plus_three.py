@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from car_relapse.errors import ParameterError, require_fraction
-from car_relapse.trial.dose.designs import NONE, STOP, DoseData, Ints, settled
+from car_relapse.trial.dose.designs import NONE, STOP, DoseData, Ints, require_data, settled
 
 __all__ = ["ThreePlusThree", "escalation_probability"]
 
@@ -52,7 +52,8 @@ def escalation_probability(toxicity: ArrayLike) -> NDArray[np.float64]:
     """
     p = require_fraction("toxicity", toxicity, "give the probability of toxicity at a level")
     none = (1.0 - p) ** 3
-    return np.asarray(none + 3.0 * p * (1.0 - p) ** 2 * none)
+    # Just below 1 the sum rounds.
+    return np.asarray(np.minimum(none + 3.0 * p * (1.0 - p) ** 2 * none, 1.0))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +105,7 @@ class ThreePlusThree:
         Under ``"confirm"`` only levels with six patients count, so that a trial that was broken
         off may recommend nothing.
         """
+        require_data(data)
         passed = _passed(data.treated, data.toxic)
         if self.variant == "confirm":
             passed &= data.treated >= _FULL
