@@ -167,7 +167,7 @@ def test_nobody_is_waited_for_whose_outcome_decides_nothing() -> None:
 
 @pytest.mark.parametrize("late", [0.0, 0.2, 0.5, 0.9])
 def test_the_share_of_late_toxicities_is_as_asked(late: float) -> None:
-    month = Calendar(accrual=1.0, window=2.0, late=late).toxicity_month(
+    month = Calendar(accrual=1.0, window=2.0, late=late)._toxicity_month(
         (np.arange(10_000) + 0.5) / 10_000
     )
     assert np.mean(month > 1.0) == pytest.approx(late, abs=1e-3)
@@ -273,7 +273,7 @@ def test_a_trial_without_patients_left_ends() -> None:
 def test_toxicity_and_response_have_their_margins_and_correlation(correlation: float) -> None:
     scenario = DoseScenario(toxicity=(0.3,), response=(0.6,), correlation=correlation)
     u = np.random.default_rng(1).random((2, 40_000))
-    toxic, responds = scenario.outcomes(np.ones(40_000, dtype=int), *u)
+    toxic, responds = scenario._outcomes(np.ones(40_000, dtype=int), *u)
     assert toxic.mean() == pytest.approx(0.3, abs=0.01)
     assert responds.mean() == pytest.approx(0.6, abs=0.01)
     both = 0.3

@@ -75,7 +75,7 @@ class Block:
         self.clock = np.zeros(size)
         self.tried = np.zeros((size, scenario.levels), dtype=bool)
         every = np.arange(size)
-        self.comes = self.calendar.gap(uniforms.of(self.enrolled, every)[_COMES])
+        self.comes = self.calendar._gap(uniforms.of(self.enrolled, every)[_COMES])
         self.columns = 0
         self.counted = np.zeros((size, _AT_ONCE), dtype=np.int64)
         self.received = np.zeros((size, _AT_ONCE), dtype=np.int64)
@@ -125,13 +125,13 @@ class Block:
             need[rows[self._enrol(rows)]] = False
 
     def _enrol(self, rows: Ints) -> Truths:
-        """Enrol a patient in each of these trials; return where he is treated and counts."""
+        """Enrol a patient in each of these trials; return where one is treated and counts."""
         calendar, plan = self.calendar, self.plan
         u = self.uniforms.of(self.enrolled[rows], rows)
         self.enrolled[rows] += 1
         comes = self.comes[rows]
         planned = self.current[rows]
-        got = np.minimum(planned, self.scenario.enough_for(u[_MAKE]))
+        got = np.minimum(planned, self.scenario._enough_for(u[_MAKE]))
         made = got > 0
         ready = comes + calendar.manufacturing
         self.failed[rows] += ~made
@@ -140,7 +140,7 @@ class Block:
         self._infuse(rows[made], planned[made], got[made], infused[made], u[:, made])
         # After a failure the place is offered when the failure is known.
         free = np.where(made, comes, ready)
-        self.comes[rows] = free + calendar.gap(self.uniforms.of(self.enrolled[rows], rows)[_COMES])
+        self.comes[rows] = free + calendar._gap(self.uniforms.of(self.enrolled[rows], rows)[_COMES])
         return np.asarray(made & ((got == planned) | (plan.underdosed != "exclude")))
 
     def _infuse(self, rows: Ints, planned: Ints, got: Ints, infused: Floats, u: Floats) -> None:
@@ -158,13 +158,13 @@ class Block:
             "weight": planned,
             "exclude": np.where(less, 0, planned),
         }[plan.underdosed]
-        toxic, responds = self.scenario.outcomes(got, u[_TOXIC], u[_RESPONSE])
+        toxic, responds = self.scenario._outcomes(got, u[_TOXIC], u[_RESPONSE])
         column = self._new_column()
         self.counted[rows, column] = counted
         self.received[rows, column] = got
         self.infused[rows, column] = infused
         self.toxic[rows, column] = toxic
-        self.toxic_at[rows, column] = infused + calendar.toxicity_month(u[_WHEN])
+        self.toxic_at[rows, column] = infused + calendar._toxicity_month(u[_WHEN])
         self.responds[rows, column] = responds
         weighs = less & (plan.underdosed == "weight")
         self.share[rows, column] = np.where(weighs, plan.underdose_weight, 1.0)
@@ -236,7 +236,7 @@ class Block:
         self.current[rows] = np.where(answer == STOP, self.current[rows], answer)
         late = rows[month > self.comes[rows]]
         if late.size:
-            gap = self.calendar.gap(self.uniforms.of(self.enrolled[late], late)[_RESUMES])
+            gap = self.calendar._gap(self.uniforms.of(self.enrolled[late], late)[_RESUMES])
             self.comes[late] = month[month > self.comes[rows]] + gap
 
     def _refuse_endless_wait(self) -> None:

@@ -29,9 +29,17 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import betainc
 from scipy.stats import rankdata
 
-from car_relapse.errors import ParameterError, require_count, require_finite, require_instance
-from car_relapse.trial.dose._checks import require_open_fraction
-from car_relapse.trial.dose.designs import NONE, STOP, WAIT, DoseData, Ints, current_levels
+from car_relapse.errors import ParameterError, require_count, require_finite
+from car_relapse.trial.dose._checks import require_counts, require_open_fraction
+from car_relapse.trial.dose.designs import (
+    NONE,
+    STOP,
+    WAIT,
+    DoseData,
+    Ints,
+    current_levels,
+    require_data,
+)
 from car_relapse.trial.dose.interval_designs import _ROUNDING, BOIN
 from car_relapse.trial.dose.isotonic import closest_level
 
@@ -77,7 +85,7 @@ class BOIN12:
     2
     """
 
-    #: Whether the design must know of everybody treated whether he has responded.
+    #: Whether the design must know whether each patient treated has responded.
     needs_responses: ClassVar[bool] = True
 
     most_toxicity: float = 0.35
@@ -125,7 +133,7 @@ class BOIN12:
 
     def utility_sum(self, data: DoseData) -> Floats:
         """Return the sum of the utilities of the patients at each level, in hundreds."""
-        require_instance("data", data, DoseData, "give a DoseData, such as of tally")
+        require_data(data)
         both = data.toxic_responses
         alone = data.responses - both
         neither = data.treated - data.toxic - alone
@@ -233,10 +241,8 @@ class BOIN12:
                 "add up to 100; ask desirability for counts of patients with both"
             )
         remedy = "give a number of patients at one level"
-        sizes = [
-            require_count("patients", n, remedy, maximum=100)
-            for n in np.atleast_1d(np.asarray(patients)).tolist()
-        ]
+        numbers = np.atleast_1d(require_counts("patients", patients, remedy)).ravel()
+        sizes = [require_count("patients", n, remedy, maximum=100) for n in numbers.tolist()]
         cells = [(n, t, e) for n in sizes for t in range(n + 1) for e in range(n + 1)]
         n, t, e = np.array(cells, dtype=np.int64).reshape(-1, 3).T[:, :, None]
         both = np.maximum(t + e - n, 0)

@@ -25,6 +25,7 @@ from car_relapse.trial.dose.designs import (
     DoseData,
     Ints,
     current_levels,
+    require_data,
     settled,
 )
 
@@ -116,7 +117,7 @@ class CRM:
 
     def recommend(self, data: DoseData) -> Ints:
         """Return the level nearest the target, none above the highest tried, or `NONE`."""
-        require_instance("data", data, DoseData, "give a DoseData")
+        require_data(data)
         nearest, too_toxic = self._judged(data)
         tried = np.max(np.where(data.treated > 0, np.arange(1, data.levels + 1), 0), axis=-1)
         return np.asarray(np.where(too_toxic, NONE, np.minimum(nearest, tried)))
@@ -161,7 +162,7 @@ class TiteCRM(CRM):
 
     def next_level(self, data: DoseData, current: ArrayLike) -> Ints:
         """Return the level for the next patients, `STOP`, or `WAIT` for more of the pending."""
-        require_instance("data", data, DoseData, "give a DoseData")
+        require_data(data)
         now = current_levels(data, current)
         here = (now - 1)[..., None]
         pending = np.take_along_axis(data.pending, here, axis=-1)[..., 0]

@@ -28,7 +28,7 @@ from car_relapse.errors import ParameterError, require_finite, require_instance
 from car_relapse.quadrature import panels
 from car_relapse.trial.dose._checks import require_open_fraction
 from car_relapse.trial.dose.crm_model import Floats, WorkingModel
-from car_relapse.trial.dose.designs import DoseData, Ints
+from car_relapse.trial.dose.designs import DoseData, Ints, require_data
 
 __all__ = ["CrmFit", "likeliest", "log_likelihood", "posterior"]
 
@@ -81,7 +81,7 @@ class _Seen:
 
 def _seen(model: WorkingModel, data: DoseData) -> _Seen:
     require_instance("model", model, WorkingModel, "give a WorkingModel")
-    require_instance("data", data, DoseData, "give a DoseData, such as of tally")
+    require_data(data)
     if data.levels != model.levels:
         raise ParameterError(
             f"data has {data.levels} levels and the skeleton {model.levels}; they must be one; "
@@ -96,7 +96,7 @@ def _seen(model: WorkingModel, data: DoseData) -> _Seen:
     if data.patients is None:
         raise ParameterError(
             "data.patients is None and some are pending; each counts for the share of the window "
-            "that has passed for him; give the patients one by one, as tally does"
+            "that has passed; give the patients one by one, as tally does"
         )
     n = data.patients.level.shape[-1]
     level = data.patients.level.reshape(-1, n)

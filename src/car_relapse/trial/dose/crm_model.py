@@ -46,6 +46,7 @@ Shape = Literal["empiric", "logistic"]
 PRIOR_SD = math.sqrt(1.34)
 """Standard deviation of the prior of b unless another is given; the custom of the method."""
 
+_LARGEST_B = 100.0
 MOST_SD = 10.0
 """Largest standard deviation of the prior that a model may have."""
 
@@ -107,8 +108,14 @@ class WorkingModel:
         return len(self.skeleton)
 
     def toxicity(self, b: ArrayLike) -> Floats:
-        """Return the curve at b: probability of toxicity at each level, shape (..., levels)."""
-        return np.asarray(np.exp(self._logs(require_finite("b", b, "0 is the skeleton"))[0]))
+        """Return the curve at b: probability of toxicity at each level, shape (..., levels).
+
+        Parameters
+        ----------
+        b : array_like
+            The unknown, from -100 to 100.
+        """
+        return np.asarray(np.exp(self._logs(checked_b(b))[0]))
 
     def crossing(self, toxicity: float) -> Floats:
         """Return the b below which each level is more toxic than `toxicity`, shape (levels,).
@@ -154,6 +161,16 @@ class WorkingModel:
             return 0.65
         p = np.linspace(0.001, 0.999, 999) * expit(self.intercept)
         return float(np.max(p * (1.0 - p) * (logit(p) - self.intercept) ** 2))
+
+
+def checked_b(b: ArrayLike) -> Floats:
+    """Return values of the unknown as floats, or raise when the curve could not be drawn there."""
+    remedy = "0 is the skeleton"
+    values = require_finite("b", b, remedy)
+    if np.any(np.abs(values) > _LARGEST_B):
+        far = values.flat[np.argmax(np.abs(values))]
+        raise ParameterError(f"b is {far:g}; it must lie in [-100, 100]; {remedy}")
+    return values
 
 
 def indifference_skeleton(

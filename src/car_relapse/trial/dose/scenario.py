@@ -98,13 +98,13 @@ class DoseScenario:
         """Number of dose levels."""
         return len(self.toxicity)
 
-    def enough_for(self, u: Floats) -> NDArray[np.int64]:
+    def _enough_for(self, u: Floats) -> NDArray[np.int64]:
         """Return the highest level for which each product is enough, from uniform numbers."""
         if self.feasible is None:
             return np.full(u.shape, self.levels)
         return np.asarray((u[..., None] < np.asarray(self.feasible)).sum(axis=-1))
 
-    def outcomes(
+    def _outcomes(
         self, level: NDArray[np.int64], toxic: Floats, response: Floats
     ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Return who has toxicity and who responds, from two uniform numbers per patient.
@@ -114,8 +114,8 @@ class DoseScenario:
         level : ndarray of int
             Level received, from 1.
         toxic, response : ndarray
-            Uniform numbers; the same patient has toxicity at every level whose probability is
-            above his number.
+            Uniform numbers; a patient has toxicity at every level whose probability is above the
+            patient's own number.
         """
         at = level - 1
         has = toxic < np.asarray(self.toxicity)[at]
@@ -161,11 +161,11 @@ class Calendar:
         if late == 1.0:
             raise ParameterError("late is 1; it must be below 1; 0.5 spreads toxicities evenly")
 
-    def gap(self, u: Floats) -> Floats:
+    def _gap(self, u: Floats) -> Floats:
         """Return the months until the next patient comes, from uniform numbers."""
         return np.asarray(-np.log1p(-u) / self.accrual)
 
-    def toxicity_month(self, u: Floats) -> Floats:
+    def _toxicity_month(self, u: Floats) -> Floats:
         """Return the months from infusion to toxicity, of those who have it, from uniform numbers.
 
         A power of the share of the window, so that the share `late` is past its middle.

@@ -2,8 +2,8 @@
 
 Patients have apheresis when they come; some products fail, some hold fewer cells than planned;
 toxicities come late; months pass. Patient i of trial j is the same person whatever the design
-and whatever befell those before him: what would happen to him at each level is drawn for him, by
-seed and number, before anything is decided. So two designs with one seed are compared on the same
+and whatever befell those before: what would happen at each level is drawn by seed and number of
+the patient, before anything is decided. So two designs with one seed are compared on the same
 patients, and results do not depend on how trials are spread over processes.
 
 Under a calendar a design is asked whenever a patient comes, with what is known then; where it
@@ -12,13 +12,13 @@ window, and the patient who came goes elsewhere. A design that needs responses i
 everybody has been followed. Without a calendar so is every design.
 
 A patient whose product is too small for the planned level gets the highest level for which it is
-enough. Protocols differ in how he counts:
+enough. Protocols differ in how such a patient counts:
 
-- ``received``: at the level that he got;
-- ``planned``: at the planned level, as if he had got it;
-- ``exclude``: not at all, and the next patient takes his place;
-- ``weight``: at the planned level, fully if he has a toxicity, since more cells would not have
-  spared him; otherwise as a share of a patient. Only designs that count the pending in part can.
+- ``received``: at the level received;
+- ``planned``: at the planned level, as if it had been received;
+- ``exclude``: not at all, and the next patient takes the place;
+- ``weight``: at the planned level, fully after a toxicity, since more cells would not have
+  prevented it; otherwise as a share of a patient. Only designs that count the pending in part can.
 """
 
 from __future__ import annotations
@@ -149,7 +149,8 @@ def simulate(
     underdosed : {"received", "planned", "exclude", "weight"}, optional
         How a patient counts whose product was too small for the planned level.
     underdose_weight : float, optional
-        Under ``weight``, the share of a patient as which he counts without toxicity, in [0, 1].
+        Under ``weight``, the share of a patient that such a one counts for without toxicity, in
+        [0, 1].
     most_enrolled : int, optional
         Patients who may have apheresis in one trial, from 1 to 10,000; then it ends.
     client : distributed.Client, optional

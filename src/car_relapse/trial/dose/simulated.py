@@ -72,8 +72,8 @@ class SimulatedTrials:
     underdosed: Ints
     """Those infused with less than planned, shape (trials,)."""
     months: Floats
-    """Months from opening until the last patient has been followed, shape (trials,); NaN without a
-    calendar."""
+    """Months from opening until the last patient has been followed, shape (trials,); NaN where
+    there is no calendar."""
     stopped: Truths
     """Whether the design ended the trial, shape (trials,)."""
     exhausted: Truths
@@ -112,15 +112,15 @@ class SimulatedTrials:
         )
 
     def totals(self) -> dict[str, Estimate]:
-        """Return the means per trial of what is counted over all levels, and of the months."""
-        return {
+        """Return the means per trial of what is counted over all levels, and of any months."""
+        months = {} if np.isnan(self.months).any() else {"months": _mean(self.months)}
+        return months | {
             "treated": _mean(self.treated.sum(axis=1)),
             "toxic": _mean(self.toxic.sum(axis=1)),
             "responses": _mean(self.responses.sum(axis=1)),
             "enrolled": _mean(self.enrolled),
             "failed": _mean(self.failed),
             "underdosed": _mean(self.underdosed),
-            "months": _mean(self.months),
             "stopped": _mean(self.stopped),
             "exhausted": _mean(self.exhausted),
         }

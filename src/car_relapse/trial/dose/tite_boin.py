@@ -24,8 +24,9 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from car_relapse.errors import require_count, require_fraction, require_instance
-from car_relapse.trial.dose.designs import STOP, WAIT, DoseData, Ints, current_levels
+from car_relapse.errors import require_count, require_fraction
+from car_relapse.trial.dose._checks import require_numbers_of_patients
+from car_relapse.trial.dose.designs import STOP, WAIT, DoseData, Ints, current_levels, require_data
 from car_relapse.trial.dose.interval_designs import _ROUNDING, BOIN
 
 __all__ = ["FollowUpRow", "TiteBOIN"]
@@ -77,7 +78,7 @@ class TiteBOIN(BOIN):
 
     def toxicity(self, data: DoseData) -> Floats:
         """Return the estimated toxicity of each level, the pending in part; NaN where untried."""
-        require_instance("data", data, DoseData, "give a DoseData, such as of tally")
+        require_data(data)
         n, r, c = data.treated, data.toxic, data.pending
         expected = r + self._odds(n, r, c) * (c - np.minimum(data.followed, c))
         return np.asarray(np.divide(expected, n, out=np.full(n.shape, np.nan), where=n > 0))
@@ -141,13 +142,12 @@ class TiteBOIN(BOIN):
         Parameters
         ----------
         patients : array_like of int
-            Numbers of patients at a level, each from 1 to 1000; every number of toxicities and
+            Numbers of patients at a level, each from 1 to 100; every number of toxicities and
             of pending patients among them gets a row.
         """
-        sizes = np.atleast_1d(np.asarray(patients)).tolist()
         return tuple(
             self.follow_up_row(n, r, c)
-            for n in sizes
-            for r in range(require_count("patients", n, "count patients", minimum=1) + 1)
+            for n in require_numbers_of_patients(patients, 100)
+            for r in range(n + 1)
             for c in range(n - r + 1)
         )
