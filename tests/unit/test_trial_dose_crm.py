@@ -294,7 +294,7 @@ def test_tite_crm_without_pending_patients_is_crm() -> None:
         ),
         (
             lambda: log_likelihood(EMPIRIC, DoseData(treated=[0] * 5, toxic=[0] * 5), 101.0),
-            "from -100 to 100",
+            r"\[-100, 100\]",
         ),
     ],
 )

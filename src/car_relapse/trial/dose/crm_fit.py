@@ -24,10 +24,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import expit
 
-from car_relapse.errors import ParameterError, require_finite, require_instance
+from car_relapse.errors import ParameterError, require_instance
 from car_relapse.quadrature import panels
 from car_relapse.trial.dose._checks import require_open_fraction
-from car_relapse.trial.dose.crm_model import Floats, WorkingModel
+from car_relapse.trial.dose.crm_model import Floats, WorkingModel, checked_b
 from car_relapse.trial.dose.designs import DoseData, Ints, require_data
 
 __all__ = ["CrmFit", "likeliest", "log_likelihood", "posterior"]
@@ -39,7 +39,6 @@ _PANEL = 2.0
 # Numbers held at once: about what a processor keeps near.
 _ROOM = 500_000
 _FARTHEST = 20.0
-_LARGEST_B = 100.0
 _HALVINGS = 48
 
 
@@ -156,11 +155,10 @@ def log_likelihood(model: WorkingModel, data: DoseData, b: ArrayLike) -> Floats:
         As `posterior`, and when b is out of its range.
     """
     seen = _seen(model, data)
-    remedy = "0 is the skeleton"
-    values = require_finite("b", b, remedy)
-    if values.ndim > 1 or np.any(np.abs(values) > _LARGEST_B):
+    values = checked_b(b)
+    if values.ndim > 1:
         raise ParameterError(
-            f"b is {values.tolist()}; it must be a number or a list, from -100 to 100; {remedy}"
+            f"b has shape {values.shape}; it must be a number or a list; give a list"
         )
     found = _log_likelihood(seen, *model._logs(np.atleast_1d(values)))
     return found.reshape((*data.treated.shape[:-1], *values.shape))

@@ -47,8 +47,7 @@ PRIOR_SD = math.sqrt(1.34)
 """Standard deviation of the prior of b unless another is given; the custom of the method."""
 
 _LARGEST_B = 100.0
-MOST_SD = 10.0
-"""Largest standard deviation of the prior that a model may have."""
+_MOST_SD = 10.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,9 +87,9 @@ class WorkingModel:
                 f"shape is {self.shape!r}; it must be one of {', '.join(get_args(Shape))}"
             )
         sd = float(require_positive("prior_sd", self.prior_sd, "give a spread of b", scalar=True))
-        if sd > MOST_SD:
+        if sd > _MOST_SD:
             raise ParameterError(
-                f"prior_sd is {sd:g}; it must be at most {MOST_SD:g}; more is flat"
+                f"prior_sd is {sd:g}; it must be at most {_MOST_SD:g}; more is flat"
             )
         a = float(require_finite("intercept", self.intercept, "3 is usual", scalar=True))
         if abs(a) > 30.0:
