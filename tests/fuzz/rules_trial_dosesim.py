@@ -73,8 +73,8 @@ def _boin12(c: Context) -> dict[str, Any]:
     return {
         "most_toxicity": c.pick(0.35, float(c.rng.uniform(0.01, 0.7))),
         "least_response": part(c),
-        "neither": neither,
-        "both": c.pick(100.0 - neither, 60.0),
+        "neither_utility": neither,
+        "both_utility": c.pick(100.0 - neither, 60.0),
         "toxicity_cutoff": part(c),
         "response_cutoff": part(c),
         "settle": int(c.rng.integers(1, 12)),

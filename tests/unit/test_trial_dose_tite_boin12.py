@@ -126,7 +126,7 @@ def _seen(treated: Any, toxic: Any, responses: Any, both: Any = None) -> DoseDat
 
 
 def test_desirability_is_a_tail_of_the_posterior_of_the_mean_utility() -> None:
-    design = BOIN12(neither=30.0, both=50.0)
+    design = BOIN12(neither_utility=30.0, both_utility=50.0)
     low = 0.65 * 0.25 * 100 + 0.65 * 0.75 * 30 + 0.35 * 0.25 * 50
     assert design.benchmark == pytest.approx(low + (100 - low) / 2)
     data = _seen([9], [3], [5], [2])
@@ -234,9 +234,9 @@ def test_recommended_is_tried_tolerated_and_not_futile() -> None:
     [
         (lambda: BOIN12(most_toxicity=0.0), "most_toxicity"),
         (lambda: BOIN12(least_response=1.0), "least_response"),
-        (lambda: BOIN12(neither=101.0), r"\[0, 100\]"),
+        (lambda: BOIN12(neither_utility=101.0), r"\[0, 100\]"),
         (lambda: BOIN12(settle=0), "settle"),
-        (lambda: BOIN12(neither=30.0).table([3]), "add up to 100"),
+        (lambda: BOIN12(neither_utility=30.0).table([3]), "add up to 100"),
         (lambda: BOIN12().table([101]), "patients"),
         (lambda: BOIN12().utility_sum(3), "DoseData"),
         (

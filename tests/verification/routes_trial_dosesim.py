@@ -94,7 +94,12 @@ def _deescalate(x: Inputs, _: str) -> float | None:
 def _boin12(x: Inputs) -> BOIN12:
     (best, neither, both, worst) = next(v for name, v in x.items() if name.startswith("u"))
     assert (best, worst) == (100, 0)
-    return BOIN12(most_toxicity=x["phiT"], least_response=x["phiE"], neither=neither, both=both)
+    return BOIN12(
+        most_toxicity=x["phiT"],
+        least_response=x["phiE"],
+        neither_utility=neither,
+        both_utility=both,
+    )
 
 
 def _benchmark(x: Inputs, _: str) -> float:

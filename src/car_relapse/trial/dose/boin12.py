@@ -92,9 +92,9 @@ class BOIN12:
     """Highest acceptable probability of toxicity, in (0, 1)."""
     least_response: float = 0.25
     """Lowest acceptable probability of response, in (0, 1)."""
-    neither: float = 40.0
+    neither_utility: float = 40.0
     """Utility of a patient with neither toxicity nor response, in [0, 100]."""
-    both: float = 60.0
+    both_utility: float = 60.0
     """Utility of a patient with both, in [0, 100]."""
     toxicity_cutoff: float = 0.95
     """Posterior probability of too much toxicity beyond which a level is excluded, in (0, 1)."""
@@ -110,7 +110,7 @@ class BOIN12:
     def __post_init__(self) -> None:
         for name in ("most_toxicity", "least_response", "toxicity_cutoff", "response_cutoff"):
             require_open_fraction(name, getattr(self, name), "give a probability")
-        for name in ("neither", "both"):
+        for name in ("neither_utility", "both_utility"):
             value = float(require_finite(name, getattr(self, name), "give a utility", scalar=True))
             if not 0.0 <= value <= _BEST:
                 raise ParameterError(
@@ -128,7 +128,9 @@ class BOIN12:
     def benchmark(self) -> float:
         """Utility to which the mean utility of a level is compared, in [0, 100]."""
         t, e = self.most_toxicity, self.least_response
-        only_just = (1 - t) * (_BEST * e + self.neither * (1 - e)) + t * e * self.both
+        only_just = (1 - t) * (
+            _BEST * e + self.neither_utility * (1 - e)
+        ) + t * e * self.both_utility
         return 0.5 * (only_just + _BEST)
 
     def utility_sum(self, data: DoseData) -> Floats:
@@ -142,7 +144,9 @@ class BOIN12:
                 "toxic and responses exceed treated, less those with both, at some level; they "
                 "count some of the treated; recount toxic_responses"
             )
-        return np.asarray((_BEST * alone + self.neither * neither + self.both * both) / _BEST)
+        return np.asarray(
+            (_BEST * alone + self.neither_utility * neither + self.both_utility * both) / _BEST
+        )
 
     def mean_utility(self, data: DoseData) -> Floats:
         """Return the posterior mean utility of each level, in [0, 100]; 50 where untried."""
@@ -156,6 +160,7 @@ class BOIN12:
 
     def allowed(self, data: DoseData) -> Truths:
         """Return whether each level may be given: neither too toxic nor futile."""
+        require_data(data)
         ceiling = self._boin._ceiling(data.treated, data.toxic)
         safe = np.arange(1, data.levels + 1) <= ceiling[..., None]
         return np.asarray(safe & ~self._futile(data.treated, data.responses))
@@ -222,7 +227,7 @@ class BOIN12:
         """Return the table of ranked desirabilities that a protocol prints.
 
         Rows are counts of toxicities and of responses, which decide the utility only where a
-        toxicity costs a responder and a non-responder the same; so `neither` and `both` must add
+        toxicity costs a responder and a non-responder the same; so `neither_utility` and `both_utility` must add
         up to 100.
 
         Parameters
@@ -235,9 +240,9 @@ class BOIN12:
         ParameterError
             When a number of patients is out of range, or the utilities do not add up to 100.
         """
-        if abs(self.neither + self.both - _BEST) > 1e-9:
+        if abs(self.neither_utility + self.both_utility - _BEST) > 1e-9:
             raise ParameterError(
-                f"neither and both are {self.neither:g} and {self.both:g}; for a table they must "
+                f"neither_utility and both_utility are {self.neither_utility:g} and {self.both_utility:g}; for a table they must "
                 "add up to 100; ask desirability for counts of patients with both"
             )
         remedy = "give a number of patients at one level"
