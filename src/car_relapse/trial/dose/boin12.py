@@ -15,7 +15,10 @@ utilities sum to 100 x has, like x responders among n, a beta posterior of its m
 halfway between the best and :math:`u_0`, the mean utility of a level that is only just safe and
 only just effective. Of the levels next to the current one that may be given, the most desirable
 comes next. At the end the level of highest mean utility is recommended, of those not above the
-level nearest to the highest acceptable toxicity.
+level nearest to the highest acceptable toxicity. The rules and the defaults are those that the R
+package escalation documents and implements for this design
+(https://rdrr.io/cran/escalation/man/get_boin12.html); of equally desirable levels the highest
+comes next, as there.
 """
 
 from __future__ import annotations
@@ -227,8 +230,8 @@ class BOIN12:
         """Return the table of ranked desirabilities that a protocol prints.
 
         Rows are counts of toxicities and of responses, which decide the utility only where a
-        toxicity costs a responder and a non-responder the same; so `neither_utility` and `both_utility` must add
-        up to 100.
+        toxicity costs a responder and a non-responder the same; so `neither_utility` and
+        `both_utility` must add up to 100.
 
         Parameters
         ----------
@@ -242,8 +245,9 @@ class BOIN12:
         """
         if abs(self.neither_utility + self.both_utility - _BEST) > 1e-9:
             raise ParameterError(
-                f"neither_utility and both_utility are {self.neither_utility:g} and {self.both_utility:g}; for a table they must "
-                "add up to 100; ask desirability for counts of patients with both"
+                f"neither_utility and both_utility are {self.neither_utility:g} and "
+                f"{self.both_utility:g}; for a table they must add up to 100; ask desirability for "
+                "counts of patients with both"
             )
         remedy = "give a number of patients at one level"
         numbers = np.atleast_1d(require_counts("patients", patients, remedy)).ravel()

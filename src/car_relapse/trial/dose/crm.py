@@ -1,10 +1,11 @@
 """The continual reassessment method as designs: for complete data, and for patients in between.
 
-`CRM` (doi:10.2307/2531628) gives the next patients the level whose estimated toxicity is nearest
-the target. `TiteCRM` (doi:10.1111/j.0006-341X.2000.01177.x) does so while earlier patients are
-still followed. Three rules of practice are added, because the first papers have none: a level is
-never skipped on the way up, nobody goes up from a level that shows more toxicity than the target,
-and the trial stops when even the lowest level is too toxic.
+`CRM` (O'Quigley, Pepe and Fisher 1990, doi:10.2307/2531628, DOI not checked) gives the next
+patients the level whose estimated toxicity is nearest the target. `TiteCRM` (Cheung and Chappell
+2000, doi:10.1111/j.0006-341X.2000.01177.x) does so while earlier patients are still followed.
+Three rules of practice are added to the bare method: a level is never skipped on the way up, nobody
+goes up from a level that shows more toxicity than the target, and the trial stops when even the
+lowest level is too toxic.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 r"""The working models of the continual reassessment method, and how data move them.
 
-The method (doi:10.2307/2531628) joins the dose levels by a curve with one unknown, b. The
-guesses of the toxicity at each level before the trial, the *skeleton* :math:`s_k`, are the curve
-at :math:`b = 0`, and b has a normal prior around 0:
+The method (O'Quigley, Pepe and Fisher 1990, doi:10.2307/2531628, DOI not checked) joins the dose
+levels by a curve with one unknown, b. The guesses of the toxicity at each level before the trial,
+the *skeleton* :math:`s_k`, are the curve at :math:`b = 0`, and b has a normal prior around 0:
 
 .. math::
 

@@ -19,6 +19,9 @@ enough. Protocols differ in how such a patient counts:
 - ``exclude``: not at all, and the next patient takes the place;
 - ``weight``: at the planned level, fully after a toxicity, since more cells would not have
   prevented it; otherwise as a share of a patient. Only designs that count the pending in part can.
+
+Designs that ignore or discard what such patients tell can be biased (Devlin, Iasonos and O'Quigley
+2021, doi:10.1111/rssc.12485, who develop three others).
 """
 
 from __future__ import annotations

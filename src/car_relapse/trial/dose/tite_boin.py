@@ -1,9 +1,9 @@
 r"""TITE-BOIN: the boundaries of BOIN, with the patients who are still followed counted in part.
 
 Of n patients at a level r have had a toxicity, and c are pending: without one so far, followed
-for a total of s windows (the *standardised total follow-up time*). The design
-(doi:10.1158/1078-0432.CCR-18-0246) puts in place of each unknown outcome what the elapsed part of
-the window leaves of the odds of a toxicity,
+for a total of s windows (the *standardised total follow-up time*). The design (Yuan and others
+2018, doi:10.1158/1078-0432.CCR-18-0246, DOI not checked) puts in place of each unknown outcome
+what the elapsed part of the window leaves of the odds of a toxicity,
 
 .. math::
 
@@ -11,9 +11,9 @@ the window leaves of the odds of a toxicity,
     \tilde p = \frac{r + \phi/2}{n - c + 1},
 
 where :math:`\tilde p` is the posterior mean toxicity of those whose outcome is known, under a
-prior that is worth one patient with the target :math:`\phi` halved. :math:`\hat p` meets the two
-boundaries of BOIN, so each decision is a threshold of s and stands in a table before the trial
-begins. Without pending patients the design is BOIN.
+prior that is worth one patient and has half the target :math:`\phi` as its mean. :math:`\hat p`
+meets the two boundaries of BOIN, so each decision is a threshold of s and stands in a table before
+the trial begins. Without pending patients the design is BOIN.
 """
 
 from __future__ import annotations
