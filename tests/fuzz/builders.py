@@ -26,7 +26,6 @@ from car_relapse import (
     schedule,
 )
 from car_relapse.exposure import stein_population
-from car_relapse.trial import dose
 
 from .draws import (
     CENTURY,
@@ -372,53 +371,3 @@ def feedback_run(c: Context) -> dict[str, Any]:
         "rng": np.random.default_rng(1),
         "most_steps": int(c.pick(100, 3000)),
     }
-
-
-def dose_patients(c: Context) -> dict[str, Any]:
-    shape = (*c.shape, 9)
-    return {
-        "level": c.rng.integers(0, 4, size=shape),
-        "toxic": c.rng.random(shape) < 0.3,
-        "weight": c.rng.choice([0.0, 1e-300, 0.5, 1.0], size=shape),
-        "response": c.rng.random(shape) < 0.5,
-    }
-
-
-def dose_data(c: Context) -> dict[str, Any]:
-    treated = c.rng.integers(0, 10, size=(*c.shape, 3))
-    toxic = c.rng.binomial(treated, c.pick(0.1, 0.3, 1.0))
-    pending = c.rng.binomial(treated - toxic, c.pick(0.0, 0.0, 0.5))
-    both = c.rng.binomial(toxic, 0.5)
-    return {
-        "treated": treated,
-        "toxic": toxic,
-        "pending": pending,
-        "followed": c.rng.random() * pending,
-        "responses": both + c.rng.binomial(treated - toxic, 0.5),
-        "toxic_responses": both,
-    }
-
-
-def boin(c: Context) -> dict[str, Any]:
-    target = c.log_uniform(1e-3, 0.7)
-    return {
-        "target": target,
-        "too_low": c.pick(None, 0.5 * target, target * (1.0 - 1e-9)),
-        "too_high": c.pick(None, 0.5 * (1.0 + target), target * (1.0 + 1e-9)),
-        "cutoff": c.pick(0.95, part(c)),
-        "extra_safety": c.pick(None, 0.9, part(c)),
-        "least": c.pick(1, 3),
-        "enough": c.pick(None, 6),
-    }
-
-
-def table_design(c: Context) -> Any:
-    return c.make(c.pick("BOIN", "MTPI", "MTPI2", "I3Plus3"))
-
-
-def dose_design(c: Context) -> Any:
-    return c.pick(c.make("ThreePlusThree"), table_design(c))
-
-
-def exact_characteristics(c: Context) -> Any:
-    return dose.exact_characteristics(dose_design(c), [0.1, 0.3, 0.5], cohorts=3)

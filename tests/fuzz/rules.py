@@ -7,8 +7,11 @@ a new function cannot stay out of the fuzz.
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -36,7 +39,6 @@ from car_relapse.published import (
     leontriana2020,
     leontriana2021,
 )
-from car_relapse.trial import dose
 
 from . import builders
 from .draws import (
@@ -63,7 +65,15 @@ from .draws import (
     whole,
 )
 
-RULES: list[tuple[str, Draw]] = []
+# What belongs to trials is in modules of its own, one for each topic, each with RULES, PRODUCERS
+# and RESULTS. They name their module in every pattern, and come first.
+_TRIAL = [
+    importlib.import_module(f"{__package__}.{module.name}")
+    for module in pkgutil.iter_modules([str(Path(__file__).parent)])
+    if module.name.startswith("rules_trial_")
+]
+
+RULES: list[tuple[str, Draw]] = [rule for module in _TRIAL for rule in module.RULES]
 
 
 def _rules(draw: Draw, *patterns: str) -> None:
@@ -80,37 +90,6 @@ def find(name: str) -> Draw | None:
 
 # First, because rates have other rules.
 _rules(between(1e-3, 1.0, 0.0), r"(Engager|Kimmel)Population\.(?!exposure)\w+", r"\w+_log_sd")
-
-# Trials that find a dose, of three levels.
-_rules(builders.dose_patients, r"designs\.Patients\(\)")
-_rules(builders.dose_data, r"designs\.DoseData\(\)")
-_rules(lambda c: dose.Patients(**builders.dose_patients(c)), r"tally\.patients")
-_rules(builders.boin, r"BOIN\(\)")
-_rules(builders.dose_design, r"exact_\w+\.design")
-_rules(row(fraction, 3, 3), r"dose\.exact\.[\w.]+\.toxicity")
-_rules(several(fraction), r"escalation_probability\.toxicity")
-_rules(fraction, r"treated_above\.limit", r"ToxicityStopping\.characteristics\.probability")
-_rules(whole(1, 4), r"exact_\w+\.cohorts", r"exact_\w+\.cohort_size", r"tally\.levels")
-_rules(whole(1, 3), r"exact_\w+\.start", r"dose\.[\w.]+\.current")
-_rules(part, r"ToxicityStopping\.(limit|cutoff)", r"Apheresis\.quantile\.probability",
-       r"(MTPI2?|I3Plus3)\.cutoff")  # fmt: skip
-_rules(between(1e-2, 0.9), r"(MTPI2?|I3Plus3)\.target", r"closest_level\.target")
-_rules(between(1e-3, 0.3), r"(MTPI2?|I3Plus3)\.(below|above)")
-_rules(whole(1, 9), r"(MTPI2?|I3Plus3)\.least")
-_rules(maybe(whole(1, 9)), r"(MTPI2?|I3Plus3)\.enough")
-_rules(lambda c: (c.log_uniform(1e-6, 1e6), c.log_uniform(1e-6, 1e6)),
-       r"(MTPI2?|ToxicityStopping)\.prior")  # fmt: skip
-_rules(between(1e-3, 1e3), r"dose\.isotonic\.\w+\.prior")
-_rules(lambda c: np.array([True, bool(c.rng.integers(2)), False]), r"closest_level\.allowed")
-_rules(one_of("stop", "confirm"), r"ThreePlusThree\.variant")
-_rules(row(whole(1, 40), 1, 3), r"TableDesign\.table\.patients", r"boundary\.patients")
-_rules(whole(1, 40), r"TableDesign\.\w+\.patients")
-_rules(rising(whole(1, 40)), r"characteristics\.looks")
-_rules(several(whole(0, 5)), r"excess_probability\.events")
-_rules(several(whole(5, 40)), r"excess_probability\.patients")
-_rules(several(whole(0, 99)), r"Apheresis\.sufficient\.apheresed")
-_rules(whole(1, 60), r"Apheresis\.evaluable")
-_rules(between(1e-3, 1.0), r"Apheresis\.success")
 
 # One number where others of that name may be arrays.
 _rules(day, r"two_types\.TwoTypes\.(escaped_probabilities|generating_function)\.days",
@@ -430,10 +409,6 @@ PRODUCERS: dict[str, Callable[[Context], Any] | None] = {
         name="loss", value=np.array([1e-13, 1e-12, 1e-11]), rise=np.array([9.0, 0.0, 9.0])
     ),
     "calibration_points.Patients": builders.patients,
-    "trial.dose.decision_tables.TableDesign": builders.table_design,
-    "trial.dose.decision_tables.DecisionRow": None,
-    "trial.dose.exact.ExactCharacteristics": builders.exact_characteristics,
-    "trial.dose.stopping.StoppingCharacteristics": None,
     "summary.Summary": lambda c: summary.summarise(builders.cohort(c), [0.0, 28.0, 365.0]),
     "branching.LineLaw": builders.line_law,
     "line_law.LineLaw": builders.line_law,
@@ -450,12 +425,13 @@ PRODUCERS: dict[str, Callable[[Context], Any] | None] = {
     "incidence.Incidence": lambda c: incidence.aalen_johansen(**builders.followed(c)),
     "outcomes.Cohort": builders.cohort,
     "quadrature.Panels": lambda c: quadrature.panels(np.array([0.0, 1.0, 5.0])),
-}
+} | {name: draw for module in _TRIAL for name, draw in module.PRODUCERS.items()}
 
 #: Classes that are filled by functions of the package alone, and not by users.
 RESULTS = re.compile(
     r"(dictionary\.Column|LineLaw|LinesAtInfusion|Founders|LossPath|Attribution|BatchLines|TumourTypes|LineRates|Batch|Courses|CourseLaws|StepLaws|CellTypes|DensityGroups|DensityBins|Panels|LineHistory|\w*Course|outcomes\.Cohort|Equilibrium"
-    r"|RelapseProbabilities|Expected|Prediction|course\.Courses|Summary|calibration\.(Calibration|Interval|Profile)|calibration_points\.(Points|Patients)|followup\.Observed|Incidence|FeedbackCohort|FeedbackCourses|records\.\w+|TableDesign|DecisionRow|\w+Characteristics|parameters\.Parameter|symbols\.\w+|\w+Estimate)$"
+    r"|RelapseProbabilities|Expected|Prediction|course\.Courses|Summary|calibration\.(Calibration|Interval|Profile)|calibration_points\.(Points|Patients)|followup\.Observed|Incidence|FeedbackCohort|FeedbackCourses|records\.\w+|parameters\.Parameter|symbols\.\w+|\w+Estimate)$"
+    + "".join(rf"|({pattern})$" for module in _TRIAL for pattern in module.RESULTS)
 )
 
 #: What is not called, and why.

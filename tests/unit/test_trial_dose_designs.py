@@ -341,6 +341,17 @@ def test_designs_that_cannot_be_are_refused(
         kind(**fields)  # type: ignore[arg-type]
 
 
+def test_numbers_may_come_from_arrays_and_lists() -> None:
+    data = seen([3, 3, 0], [0, 1, 0])
+    designs = (
+        BOIN(target=np.array(0.3), least=np.int64(3), enough=9.0, extra_safety=np.array(0.9)),
+        MTPI(target=np.float64(0.3), prior=[1, 1], below=np.array(0.05)),  # type: ignore[arg-type]
+    )
+    for design in designs:
+        assert design.next_level(data, 2) == 2
+        hash(design)
+
+
 def test_tables_have_an_end() -> None:
     with pytest.raises(ParameterError, match="patients is 1001"):
         BOIN(target=0.3).decisions(1001)

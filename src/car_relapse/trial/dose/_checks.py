@@ -60,11 +60,12 @@ def require_flags(name: str, value: object, remedy: str) -> NDArray[np.bool_]:
     return flags.astype(bool)
 
 
-def require_beta(name: str, value: tuple[float, float]) -> None:
-    """Raise unless `value` holds the two parameters of a beta law."""
+def require_beta(name: str, value: tuple[float, float]) -> tuple[float, float]:
+    """Return the two parameters of a beta law as numbers, or raise."""
     numbers = require_positive(name, value, "give two numbers such as (1, 1)")
     if numbers.shape != (2,) or np.any(numbers > _LARGEST) or np.any(numbers < 1.0 / _LARGEST):
         raise ParameterError(
             f"{name} is {value!r}; it must be two numbers from {1.0 / _LARGEST:g} to "
             f"{_LARGEST:g}; give two numbers such as (1, 1)"
         )
+    return float(numbers[0]), float(numbers[1])

@@ -65,11 +65,21 @@ class TableDesign(ABC):
     """Stop once this many were treated at a level and the next would be, too; None for never."""
 
     def __post_init__(self) -> None:
-        require_open_fraction("target", self.target, "give the probability of toxicity aimed at")
-        require_open_fraction("cutoff", self.cutoff, "give 0.95 or so")
-        require_count("least", self.least, "give 3 or so", minimum=1)
-        if self.enough is not None:
-            require_count("enough", self.enough, "give a number of patients or None", minimum=1)
+        remedy = "give the probability of toxicity aimed at"
+        enough = self.enough
+        if enough is not None:
+            enough = require_count("enough", enough, "give a number of patients or None", minimum=1)
+        # Plain numbers, because tables are remembered by what the design is.
+        self._keep(
+            target=require_open_fraction("target", self.target, remedy),
+            cutoff=require_open_fraction("cutoff", self.cutoff, "give 0.95 or so"),
+            least=require_count("least", self.least, "give 3 or so", minimum=1),
+            enough=enough,
+        )
+
+    def _keep(self, **values: float | int | tuple[float, float] | None) -> None:
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
 
     @abstractmethod
     def _moves(self, patients: int) -> Moves:

@@ -78,8 +78,14 @@ class BOIN(TableDesign):
                 f"too_low, target and too_high are {low:g}, {self.target:g} and {high:g}; they "
                 "must rise; give toxicities below and above the target"
             )
-        if self.extra_safety is not None:
-            require_open_fraction("extra_safety", self.extra_safety, "give 0.9 or so")
+        safety = self.extra_safety
+        if safety is not None:
+            safety = require_open_fraction("extra_safety", safety, "give 0.9 or so")
+        self._keep(
+            too_low=None if self.too_low is None else low,
+            too_high=None if self.too_high is None else high,
+            extra_safety=safety,
+        )
 
     @property
     def _low(self) -> float:
@@ -137,6 +143,7 @@ class _Around(TableDesign):
             ("above", self.above, 1.0 - self.target),
         ):
             width = float(require_fraction(name, value, "give 0.05 or so", scalar=True))
+            self._keep(**{name: width})
             if width >= room:
                 raise ParameterError(
                     f"{name} is {width:g} around a target of {self.target:g}; the interval must "
@@ -165,7 +172,7 @@ class _Masses(_Around):
                 f"below and above are {self.below:g} and {self.above:g}; the interval must be at "
                 f"least {_SHORTEST:g} long; give 0.05 or so"
             )
-        require_beta("prior", self.prior)
+        self._keep(prior=require_beta("prior", self.prior))
 
     def _edges(self) -> NDArray[np.float64]:
         raise NotImplementedError
