@@ -9,7 +9,7 @@ import numpy as np
 
 from car_relapse.trial import dose
 
-from . import builders
+from . import rules_trial_dose
 from .draws import Context, Draw, between, fraction, maybe, one_of, part, row, whole
 
 
@@ -45,8 +45,8 @@ def _skeleton(c: Context) -> dict[str, Any]:
 def _data(c: Context) -> Any:
     """Draw data of three levels, of patients one by one or as counts."""
     if c.rng.random() < 0.7:
-        return dose.tally(dose.Patients(**builders.dose_patients(c)), 3)
-    return dose.DoseData(**builders.dose_data(c))
+        return dose.tally(dose.Patients(**rules_trial_dose._patients(c)), 3)
+    return dose.DoseData(**rules_trial_dose._data(c))
 
 
 def _crm(c: Context) -> dict[str, Any]:
@@ -65,7 +65,7 @@ def _tite_crm(c: Context) -> dict[str, Any]:
 
 
 def _tite_boin(c: Context) -> dict[str, Any]:
-    return builders.boin(c) | {"most_pending": fraction(c)}
+    return rules_trial_dose._boin(c) | {"most_pending": fraction(c)}
 
 
 def _boin12(c: Context) -> dict[str, Any]:
