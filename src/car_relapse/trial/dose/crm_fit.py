@@ -188,7 +188,7 @@ def posterior(model: WorkingModel, data: DoseData, target: float) -> CrmFit:
     >>> from car_relapse.trial.dose.designs import DoseData
     >>> seen = DoseData(treated=[3, 3, 0], toxic=[0, 1, 0])
     >>> posterior(WorkingModel(skeleton=(0.1, 0.2, 0.3)), seen, 0.3).plug_in.round(3).tolist()
-    [0.105, 0.207, 0.308]
+    [0.111, 0.216, 0.317]
     """
     seen = _seen(model, data)
     most = int(data.treated.sum(axis=-1).max(initial=0))
@@ -256,7 +256,7 @@ def likeliest(model: WorkingModel, data: DoseData) -> CrmFit:
     >>> from car_relapse.trial.dose.designs import DoseData
     >>> seen = DoseData(treated=[3, 3, 0], toxic=[0, 1, 0])
     >>> likeliest(WorkingModel(skeleton=(0.1, 0.2, 0.3)), seen).plug_in.round(3).tolist()
-    [0.106, 0.208, 0.309]
+    [0.102, 0.203, 0.304]
     """
     seen = _seen(model, data)
     some_toxic = seen.toxic.sum(axis=1) > 0

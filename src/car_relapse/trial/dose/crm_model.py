@@ -56,7 +56,7 @@ class WorkingModel:
 
     Examples
     --------
-    >>> WorkingModel(skeleton=(0.1, 0.3)).toxicity(0.0).tolist()
+    >>> WorkingModel(skeleton=(0.1, 0.3)).toxicity(0.0).round(6).tolist()
     [0.1, 0.3]
     """
 

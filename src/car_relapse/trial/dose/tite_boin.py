@@ -61,7 +61,7 @@ class TiteBOIN(BOIN):
     Examples
     --------
     >>> design = TiteBOIN(target=0.2)
-    >>> design.follow_up_row(9, 1, 3).escalate.round(3)
+    >>> round(design.follow_up_row(9, 1, 3).escalate, 3)
     0.773
     """
 
