@@ -24,6 +24,7 @@ TRIALS_PER_BLOCK = 1000
 # time since the patient before, and the same once a wait is over.
 _MAKE, _TOXIC, _RESPONSE, _WHEN, _COMES, _RESUMES = range(6)
 _AT_ONCE = 32
+_COLUMNS = ("counted", "received", "infused", "toxic", "toxic_at", "responds", "share")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +77,7 @@ class Block:
         self.tried = np.zeros((size, scenario.levels), dtype=bool)
         every = np.arange(size)
         self.comes = self.calendar._gap(uniforms.of(self.enrolled, every)[_COMES])
-        self.columns = 0
+        self.filled = np.zeros(size, dtype=np.int64)
         self.counted = np.zeros((size, _AT_ONCE), dtype=np.int64)
         self.received = np.zeros((size, _AT_ONCE), dtype=np.int64)
         self.infused = np.zeros((size, _AT_ONCE))
@@ -85,21 +86,19 @@ class Block:
         self.responds = np.zeros((size, _AT_ONCE), dtype=bool)
         self.share = np.ones((size, _AT_ONCE))
 
-    def _new_column(self) -> int:
-        if self.columns == self.counted.shape[1]:
-            for name in (
-                "counted",
-                "received",
-                "infused",
-                "toxic",
-                "toxic_at",
-                "responds",
-                "share",
-            ):
+    def _next_columns(self, rows: Ints) -> Ints:
+        """Return the column of the next patient of each of these trials."""
+        columns = self.filled[rows]
+        self.filled[rows] += 1
+        if columns.size and int(columns.max()) == self.counted.shape[1]:
+            for name in _COLUMNS:
                 held = getattr(self, name)
                 setattr(self, name, np.hstack([held, np.zeros_like(held)]))
-        self.columns += 1
-        return self.columns - 1
+        return columns
+
+    @property
+    def _held(self) -> slice:
+        return slice(int(self.filled.max(initial=0)))
 
     def run(self) -> None:
         cohort = 0
@@ -159,7 +158,7 @@ class Block:
             "exclude": np.where(less, 0, planned),
         }[plan.underdosed]
         toxic, responds = self.scenario._outcomes(got, u[_TOXIC], u[_RESPONSE])
-        column = self._new_column()
+        column = self._next_columns(rows)
         self.counted[rows, column] = counted
         self.received[rows, column] = got
         self.infused[rows, column] = infused
@@ -171,7 +170,7 @@ class Block:
 
     def _seen(self, rows: Ints, month: Floats) -> DoseData:
         """Return what is known of these trials at a month each."""
-        held = slice(self.columns)
+        held = self._held
         infused = self.infused[rows, held]
         now = month[:, None]
         window = self.calendar.window
@@ -191,7 +190,7 @@ class Block:
 
     def _next_event(self, rows: Ints, month: Floats) -> Floats:
         """Return the next month at which something becomes known; infinite for never."""
-        held = slice(self.columns)
+        held = self._held
         counts = self.counted[rows, held] > 0
         now = month[:, None]
         end = self.infused[rows, held] + self.calendar.window
@@ -205,7 +204,7 @@ class Block:
         rows = np.flatnonzero(self.open)
         month = self.comes[rows].copy()
         if self.follows_all:
-            held = slice(self.columns)
+            held = self._held
             ends = self.infused[rows, held] + self.calendar.window
             ends = np.where(self.counted[rows, held] > 0, ends, 0.0)
             month = np.maximum(month, ends.max(axis=1, initial=0.0))
@@ -250,7 +249,7 @@ class Block:
     def outcome(self, seed: int) -> SimulatedTrials:
         rows = np.arange(len(self.current))
         final = self._seen(rows, np.full(len(rows), np.inf))
-        held = slice(self.columns)
+        held = self._held
         levels = np.arange(1, self.scenario.levels + 1)
         at = self.received[:, held, None] == levels
         months = self.clock if self.plan.calendar else np.full(len(rows), np.nan)

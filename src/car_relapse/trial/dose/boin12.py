@@ -30,7 +30,6 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import betainc
-from scipy.stats import rankdata
 
 from car_relapse.errors import ParameterError, require_count, require_finite
 from car_relapse.trial.dose._checks import require_counts, require_open_fraction
@@ -257,7 +256,7 @@ class BOIN12:
         both = np.maximum(t + e - n, 0)
         data = DoseData(treated=n, toxic=t, responses=e, toxic_responses=both)
         score = self.desirability(data)[:, 0].round(12)
-        rank = rankdata(score, method="dense")
+        rank = 1 + np.unique(score, return_inverse=True)[1]
         toxic = self._boin._ceiling(data.treated, data.toxic) == 0
         futile = self._futile(data.treated, data.responses)[:, 0]
         return tuple(
