@@ -37,6 +37,8 @@ Method = Literal["bayes", "mle"]
 Estimate = Literal["plug-in", "mean"]
 
 _FEWEST = 3
+# Whole numbers of toxicities are compared with products that round.
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +62,7 @@ class CRM:
     """Probability of toxicity that is sought, in (0, 1)."""
     method: Method = "bayes"
     """``bayes``: the posterior; ``mle``: the likeliest curve, and, until a toxicity and a patient
-    without one have been seen, one level up or down."""
+    without one have been seen, one level up or the lowest."""
     estimate: Estimate = "plug-in"
     """Which estimate of toxicity is compared with the target: the curve at the mean of b
     (``plug-in``), or the mean of the curve (``mean``; not with ``mle``)."""
@@ -113,7 +115,7 @@ class CRM:
         n = np.take_along_axis(treated, here, axis=-1)[..., 0]
         x = np.take_along_axis(toxic, here, axis=-1)[..., 0]
         up = np.minimum(current + 1, treated.shape[-1])
-        level = np.minimum(nearest, np.where(x > self.target * n, current, up))
+        level = np.minimum(nearest, np.where(x > self.target * n + _ROUNDING, current, up))
         return np.asarray(np.where(too_toxic, STOP, level))
 
     def recommend(self, data: DoseData) -> Ints:
