@@ -6,8 +6,10 @@ the *skeleton* :math:`s_k`, are the curve at :math:`b = 0`, and b has a normal p
 
 .. math::
 
-    p_k(b) = s_k^{\exp b} \quad\text{(empiric)}, \qquad
-    p_k(b) = \frac{1}{1 + \exp(-a - x_k e^b)} \quad\text{(logistic)},
+    \begin{aligned}
+    p_k(b) &= s_k^{\exp b} && \text{(empiric)}, \\
+    p_k(b) &= \frac{1}{1 + \exp(-a - x_k e^b)} && \text{(logistic)},
+    \end{aligned}
 
 where a is fixed and :math:`x_k = \operatorname{logit} s_k - a`. In both, toxicity rises with the
 level and falls with b. `car_relapse.trial.dose.crm_fit` says what data make of it.

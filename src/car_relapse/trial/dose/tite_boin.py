@@ -7,8 +7,10 @@ what the elapsed part of the window leaves of the odds of a toxicity,
 
 .. math::
 
-    \hat p = \frac{1}{n}\left[r + \frac{\tilde p}{1 - \tilde p}\,(c - s)\right], \qquad
-    \tilde p = \frac{r + \phi/2}{n - c + 1},
+    \begin{aligned}
+    \hat p &= \frac{1}{n}\left[r + \frac{\tilde p}{1 - \tilde p}\,(c - s)\right], \\
+    \tilde p &= \frac{r + \phi/2}{n - c + 1},
+    \end{aligned}
 
 where :math:`\tilde p` is the posterior mean toxicity of those whose outcome is known, under a
 prior that is worth one patient and has half the target :math:`\phi` as its mean. :math:`\hat p`
