@@ -286,6 +286,15 @@ def test_the_optimal_interval_design_has_its_printed_table() -> None:
     assert [r.eliminate for r in rows] == [3, 4, 5, 7, 8, 9, 10, 11, 12, 14]
 
 
+def test_mtpi2_has_its_printed_decisions() -> None:
+    # Figure 3 of Guo and others 2017, as another program's tests hold it.
+    design = MTPI2(target=0.3)
+    printed = {3: "ESDU", 6: "EESDUUU", 9: "EEESDUUUUU"}
+    assert {n: design.decisions(n) for n in printed} == printed
+    # Of ten patients the tests tell only whether the trial goes up, and when the level is excluded.
+    assert design.decisions(10).replace("S", "D") == "EEEDDDUUUUU"
+
+
 def test_an_excluded_level_is_left_and_not_entered_again() -> None:
     design = BOIN(target=0.3)
     assert design.next_level(seen([3, 6, 0], [0, 4, 0]), 2) == 1
@@ -310,6 +319,8 @@ def test_extra_safety_stops_at_the_lowest_level_sooner() -> None:
     assert BOIN(target=0.3, extra_safety=0.9).next_level(data, 1) == STOP
     assert BOIN(target=0.3, extra_safety=0.9).recommend(data) == NONE
     assert BOIN(target=0.3).next_level(data, 1) == 1
+    # One of one is as suspicious, but one patient is too few.
+    assert BOIN(target=0.3, extra_safety=0.9).next_level(seen([1, 0], [1, 0]), 1) == 1
 
 
 @pytest.mark.parametrize(

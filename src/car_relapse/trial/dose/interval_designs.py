@@ -18,7 +18,7 @@ largest; so wide pieces are punished for their width. mTPI-2 (Guo and others 201
 doi:10.1016/j.cct.2017.04.006) mends that by cutting them into pieces as long as the interval,
 which makes the decisions those of the keyboard design wherever
 a whole piece fits below and above. i3+3 (Liu, Wang and Ji 2020,
-doi:10.1080/10543406.2019.1636811) compares x/n with the interval, and stays where it lies above
+J Biopharm Stat 30:294) compares x/n with the interval, and stays where it lies above
 while one toxicity fewer would put it below.
 """
 
@@ -50,7 +50,7 @@ _SHORTEST = 1e-3
 
 @dataclass(frozen=True, kw_only=True)
 class BOIN(TableDesign):
-    """The Bayesian optimal interval design.
+    """The Bayesian optimal interval design, a `TableDesign` with its fields and methods.
 
     Examples
     --------
@@ -190,7 +190,11 @@ class _Masses(_Around):
 
 @dataclass(frozen=True, kw_only=True)
 class MTPI(_Masses):
-    """The modified toxicity probability interval design.
+    """The modified toxicity probability interval design, a `TableDesign`.
+
+    The interval reaches from `below` under the target to `above` over it, 0.05 each unless given;
+    `prior` is the beta prior of each level for the decisions, flat unless given, and a level can
+    be excluded from its first patient on.
 
     Examples
     --------
@@ -206,7 +210,8 @@ class MTPI(_Masses):
 class MTPI2(_Masses):
     """The second modified toxicity probability interval design.
 
-    The pieces next to 0 and 1 are what is left of the length; they keep their own.
+    A `TableDesign` with the fields of `MTPI`. The pieces next to 0 and 1 are what is left of the
+    length; they keep their own.
 
     Examples
     --------
@@ -225,7 +230,9 @@ class MTPI2(_Masses):
 
 @dataclass(frozen=True, kw_only=True)
 class I3Plus3(_Around):
-    """The i3+3 design.
+    """The i3+3 design, a `TableDesign`.
+
+    The interval reaches from `below` under the target to `above` over it, 0.05 each unless given.
 
     Examples
     --------

@@ -9,12 +9,11 @@ below. So a level of toxicity p is passed with probability
 
     (1-p)^3 + 3p(1-p)^2 \, (1-p)^3,
 
-and nothing in the rule names a target (Storer 1989, doi:10.2307/2531693; Lin and Shih 2001,
-doi:10.1093/biostatistics/2.2.203). What follows a level that is too toxic differs between
-protocols. Under ``"stop"`` the trial ends, and the level below is recommended on what was seen
-there. Under ``"confirm"`` the recommended level must have been given to six patients with one
-toxicity at most: three more are treated at the level below where only three have been, and the
-trial goes down again if two of them make it too toxic.
+and nothing in the rule names a target (Storer 1989, doi:10.2307/2531693). What follows a level
+that is too toxic differs between protocols. Under ``"stop"`` the trial ends, and the level below
+is recommended on what was seen there. Under ``"confirm"`` the recommended level must have been
+given to six patients with one toxicity at most: three more are treated at the level below where
+only three have been, and the trial goes down again if two of them make it too toxic.
 """
 
 from __future__ import annotations
