@@ -7,11 +7,11 @@ the *skeleton* :math:`s_k`, are the curve at :math:`b = 0`, and b has a normal p
 .. math::
 
     \begin{aligned}
-    p_k(b) &= s_k^{\exp b} && \text{(empiric)}, \\
-    p_k(b) &= \frac{1}{1 + \exp(-a - x_k e^b)} && \text{(logistic)},
+    p_k(b) &= s_k^{\exp b}, \\
+    p_k(b) &= \frac{1}{1 + \exp(-a - x_k e^b)}.
     \end{aligned}
 
-where a is fixed and :math:`x_k = \operatorname{logit} s_k - a`. In both, toxicity rises with the
+The first curve is called empiric, the second logistic; a is fixed and :math:`x_k = \operatorname{logit} s_k - a`. In both, toxicity rises with the
 level and falls with b. `car_relapse.trial.dose.crm_fit` says what data make of it.
 """
 
@@ -58,8 +58,8 @@ class WorkingModel:
 
     Examples
     --------
-    >>> WorkingModel(skeleton=(0.1, 0.3)).toxicity(0.0).round(6).tolist()
-    [0.1, 0.3]
+    >>> WorkingModel(skeleton=(0.1, 0.3)).toxicity(1.0).round(3)
+    array([0.002, 0.038])
     """
 
     skeleton: Sequence[float]
