@@ -11,8 +11,9 @@ the *skeleton* :math:`s_k`, are the curve at :math:`b = 0`, and b has a normal p
     p_k(b) &= \frac{1}{1 + \exp(-a - x_k e^b)}.
     \end{aligned}
 
-The first curve is called empiric, the second logistic; a is fixed and :math:`x_k = \operatorname{logit} s_k - a`. In both, toxicity rises with the
-level and falls with b. `car_relapse.trial.dose.crm_fit` says what data make of it.
+The first curve is called empiric, the second logistic; there a is fixed, and
+:math:`x_k = \operatorname{logit} s_k - a`. In both, toxicity rises with the level and falls with
+b. `car_relapse.trial.dose.crm_fit` says what data make of it.
 """
 
 from __future__ import annotations
