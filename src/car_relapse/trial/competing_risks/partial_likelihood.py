@@ -30,7 +30,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class RiskSets:
+class AtRisk:
     """Who is at risk at each time of an event, in one stratum."""
 
     time: Floats
@@ -69,16 +69,16 @@ class RiskSets:
         return total
 
 
-def risk_sets(
+def at_risk_of(
     time: Floats,
     event: NDArray[np.bool_],
     kept: NDArray[np.bool_] | None = None,
     own_weight: Floats | None = None,
     event_weight: Floats | None = None,
-) -> RiskSets:
+) -> AtRisk:
     """Return the risk sets of one stratum; without `kept`, those of Cox's model."""
     when, count = np.unique(time[event], return_counts=True)
-    return RiskSets(
+    return AtRisk(
         time=time,
         event=event,
         kept=np.zeros(time.shape, dtype=bool) if kept is None else kept,
@@ -113,7 +113,7 @@ class Moments:
     """Their weighted covariances, shape (times, covariates, covariates)."""
 
 
-def moments(sets: RiskSets, covariates: Floats, coefficient: Floats) -> Moments:
+def moments(sets: AtRisk, covariates: Floats, coefficient: Floats) -> Moments:
     """Return the totals, means and covariances of those at risk."""
     n, p = covariates.shape
     risk = np.exp(covariates @ coefficient)
@@ -123,32 +123,30 @@ def moments(sets: RiskSets, covariates: Floats, coefficient: Floats) -> Moments:
     total = sums[:, 0]
     mean = sums[:, 1 : 1 + p] / total[:, None]
     second = (sums[:, 1 + p :] / total[:, None]).reshape(-1, p, p)
-    return Moments(
-        total=total, mean=mean, spread=second - mean[:, :, None] * mean[:, None, :]
-    )
+    return Moments(total=total, mean=mean, spread=second - mean[:, :, None] * mean[:, None, :])
 
 
 def _derivatives(
-    strata: Sequence[tuple[RiskSets, Floats]], coefficient: Floats
+    strata: Sequence[tuple[AtRisk, Floats]], coefficient: Floats
 ) -> tuple[float, Floats, Floats]:
     """Return the log-likelihood, its gradient and the information, summed over the strata."""
     p = len(coefficient)
     height, score, information = 0.0, np.zeros(p), np.zeros((p, p))
     for sets, covariates in strata:
-        at_risk = moments(sets, covariates, coefficient)
+        weighted = moments(sets, covariates, coefficient)
         own = covariates[sets.event].sum(axis=0)
-        height += float(own @ coefficient - sets.count @ np.log(at_risk.total))
-        score += own - sets.count @ at_risk.mean
-        information += np.tensordot(sets.count, at_risk.spread, axes=1)
+        height += float(own @ coefficient - sets.count @ np.log(weighted.total))
+        score += own - sets.count @ weighted.mean
+        information += np.tensordot(sets.count, weighted.spread, axes=1)
     return height, score, information
 
 
-def maximise(strata: Sequence[tuple[RiskSets, Floats]], names: Sequence[str]) -> Maximum:
+def maximise(strata: Sequence[tuple[AtRisk, Floats]], names: Sequence[str]) -> Maximum:
     """Find the maximum by Newton's method with step halving.
 
     Parameters
     ----------
-    strata : sequence of (RiskSets, numpy.ndarray)
+    strata : sequence of (AtRisk, numpy.ndarray)
         Risk sets of each stratum, and its standardised covariates.
     names : sequence of str
         Names of the covariates, for the message.
