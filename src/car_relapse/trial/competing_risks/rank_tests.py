@@ -21,9 +21,9 @@ import numpy as np
 from scipy.special import chdtrc
 
 from car_relapse.errors import ParameterError
-from car_relapse.trial.competing_risks.risk_sets import Floats, RiskSets
+from car_relapse.trial.competing_risks.risk_sets import Floats, RiskSets, product_limit
 
-__all__ = ["RankTests", "log_rank_tests"]
+__all__ = ["RankTests", "log_rank_tests", "require_two_groups"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -57,7 +57,8 @@ class RankTests:
         return np.asarray(chdtrc(1.0, self.statistic))
 
 
-def _two_groups(data: RiskSets) -> None:
+def require_two_groups(data: RiskSets) -> None:
+    """Raise when the data do not have exactly two groups."""
     if data.groups != 2:
         raise ParameterError(
             f"the data have {data.groups} group(s); the test compares two; code control 0 and "
@@ -87,7 +88,7 @@ def log_rank_tests(data: RiskSets, *, of: int | None = None, early: bool = False
         When there are not two groups, or `of` is not a whole number >= 1.
     """
     of = data.cause(of)
-    _two_groups(data)
+    require_two_groups(data)
     at_risk, experimental = data.at_risk, data.at_risk_in(1)
     events, own = data.events(of), data.events(of, 1)
     share = experimental / at_risk
@@ -96,13 +97,8 @@ def log_rank_tests(data: RiskSets, *, of: int | None = None, early: bool = False
         spread *= (at_risk - events) / np.maximum(at_risk - 1.0, 1.0)
     gap = own - events * share
     if early:
-        weight = _prior_event_free(events, at_risk)
+        weight = product_limit(events, at_risk)[:, :-1]
         gap *= weight
         spread *= weight**2
     return RankTests(score=gap.sum(axis=1), variance=spread.sum(axis=1))
 
-
-def _prior_event_free(events: Floats, at_risk: Floats) -> Floats:
-    before = np.ones(events.shape)
-    np.cumprod(1.0 - events[:, :-1] / at_risk[:-1], axis=1, out=before[:, 1:])
-    return before
