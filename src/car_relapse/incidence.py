@@ -364,7 +364,8 @@ def aalen_johansen(
     share = np.minimum(np.cumsum(before[:, None] * hazard, axis=0), 1.0)
     any_share = 1.0 - free
     variance = [
-        jackknife_variance(share[:, j], before, hazard[:, j], hazard_any, at_risk) for j in range(len(named))
+        jackknife_variance(share[:, j], before, hazard[:, j], hazard_any, at_risk)
+        for j in range(len(named))
     ]
     return Incidence(
         causes=named,
@@ -374,7 +375,9 @@ def aalen_johansen(
         share=share,
         std_error=np.sqrt(np.array(variance)).T.reshape(when.size, len(named)),
         event_free=free,
-        event_free_std_error=np.sqrt(jackknife_variance(any_share, before, hazard_any, hazard_any, at_risk)),
+        event_free_std_error=np.sqrt(
+            jackknife_variance(any_share, before, hazard_any, hazard_any, at_risk)
+        ),
         patients=int(t.size),
         censored=np.sort(t[~happened]),
         longest=float(t.max()),

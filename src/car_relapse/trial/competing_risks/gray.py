@@ -29,15 +29,18 @@ from __future__ import annotations
 import numpy as np
 
 from car_relapse.errors import require_finite
-from car_relapse.trial.competing_risks.rank_tests import RankTests, require_two_groups
-from car_relapse.trial.competing_risks.risk_sets import Floats, RiskSets, running_sum
+from car_relapse.trial.competing_risks.rank_tests import RankTests, require_two_groups, thinned
+from car_relapse.trial.competing_risks.risk_sets import (
+    Floats,
+    RiskSets,
+    require_cause,
+    running_sum,
+)
 
 __all__ = ["gray_tests"]
 
-
-def _thinned(events: Floats, at_risk: Floats) -> Floats:
-    """Return the events times (Y-d)/(Y-1), the share of their variance that ties leave."""
-    return events * (1.0 - np.maximum(events - 1.0, 0.0) / np.maximum(at_risk - 1.0, 1.0))
+_LEAST = 1e-300
+"""Instead of zero where a sum stands below a line; what is above it is zero there, too."""
 
 
 def gray_tests(data: RiskSets, *, of: int, rho: float = 0.0) -> RankTests:
@@ -61,9 +64,9 @@ def gray_tests(data: RiskSets, *, of: int, rho: float = 0.0) -> RankTests:
     ParameterError
         When there are not two groups, `of` is not a whole number >= 1 or `rho` is not finite.
     """
-    of = data.cause(of)
+    of = require_cause(of)
     power = float(require_finite("rho", rho, "give 0 for equal weights", scalar=True))
-    require_two_groups(data)
+    require_two_groups(data.groups)
     tied = data.first is not None
     own = [data.events(of, group) for group in (0, 1)]
     events = own[0] + own[1]
@@ -84,7 +87,7 @@ def gray_tests(data: RiskSets, *, of: int, rho: float = 0.0) -> RankTests:
     everybody = standing[0] * free[0] + counted
     # Where nobody without the event is left, there is no event either.
     share = counted / np.where(everybody > 0, everybody, 1.0)
-    score = (weight * (own[1] - events * share)).sum(axis=1)
+    observed, expected = weight * own[1], weight * events * share
 
     direct = weight * standing[0] * standing[1] / total
     carried = np.cumsum(direct * step / np.maximum(pooled[:, :-1], _LEAST), axis=1)
@@ -97,15 +100,14 @@ def gray_tests(data: RiskSets, *, of: int, rho: float = 0.0) -> RankTests:
         ratio = np.where(lasting, pooled[:, 1:] / np.where(lasting, after, 1.0), 0.0)
         rate = before / np.maximum(at_risk, 1.0)
         others = data.events(None, group) - own[group]
-        expected = step
+        jumps = step
         if tied:
-            expected = _thinned(events, total * before) / total
-            others = _thinned(others, at_risk)
+            jumps = thinned(events, total * before) / total
+            others = thinned(others, at_risk)
         moved = ratio * to_come
-        mine = (direct + to_come - moved) ** 2 * rate * expected
+        mine = (direct + to_come - moved) ** 2 * rate * jumps
         theirs = moved**2 * rate**2 * others
         variance += np.where(at_risk > 0, mine + theirs, 0.0).sum(axis=1)
-    return RankTests(score=score, variance=variance)
-
-
-_LEAST = 1e-300
+    return RankTests(
+        observed=observed.sum(axis=1), expected=expected.sum(axis=1), variance=variance
+    )
