@@ -6,14 +6,17 @@ once from `risk_sets`.
 
 from car_relapse.trial.competing_risks.cox import cox
 from car_relapse.trial.competing_risks.curves import (
-    Contrasts,
-    Estimates,
-    contrasts,
     event_free,
     incidences,
     medians,
     naive_incidences,
     restricted_means,
+)
+from car_relapse.trial.competing_risks.estimates import (
+    Contrasts,
+    Estimates,
+    Probabilities,
+    contrasts,
 )
 from car_relapse.trial.competing_risks.fine_gray import FineGray, fine_gray
 from car_relapse.trial.competing_risks.gray import gray_tests
@@ -35,6 +38,7 @@ __all__ = [
     "Estimates",
     "FineGray",
     "Landmark",
+    "Probabilities",
     "RankTests",
     "Regression",
     "RiskSets",
