@@ -33,6 +33,7 @@ from car_relapse.trial.competing_risks.rank_tests import RankTests, require_two_
 from car_relapse.trial.competing_risks.risk_sets import (
     Floats,
     RiskSets,
+    per_trial,
     require_cause,
     running_sum,
 )
@@ -67,47 +68,41 @@ def gray_tests(data: RiskSets, *, of: int, rho: float = 0.0) -> RankTests:
     of = require_cause(of)
     power = float(require_finite("rho", rho, "give 0 for equal weights", scalar=True))
     require_two_groups(data.groups)
-    tied = data.first is not None
     own = [data.events(of, group) for group in (0, 1)]
     events = own[0] + own[1]
+    rate: list[Floats] = []  # 1/T_g, and 0 where nobody is at risk
     standing: list[Floats] = []  # T_g
-    free: list[Floats] = []  # 1 - F_g just before
     for group in (0, 1):
-        before = data.event_free_in(group)[:, :-1]
-        at_risk = data.at_risk_in(group)
-        present = at_risk > 0
-        standing.append(at_risk / np.where(present, before, 1.0))
-        step = before * own[group] / np.maximum(at_risk, 1.0)
-        free.append(1.0 - running_sum(step)[:, :-1])
+        before, at_risk = data.event_free_in(group)[:, :-1], data.at_risk_in(group)
+        standing.append(at_risk / np.maximum(before, _LEAST))
+        rate.append(before * np.minimum(at_risk, 1.0) / np.maximum(at_risk, 1.0))
     total = standing[0] + standing[1]
     step = events / total
     pooled = 1.0 - running_sum(step)
-    weight = 1.0 if power == 0.0 else np.maximum(pooled[:, :-1], 0.0) ** power
-    counted = standing[1] * free[1]
-    everybody = standing[0] * free[0] + counted
-    # Where nobody without the event is left, there is no event either.
-    share = counted / np.where(everybody > 0, everybody, 1.0)
-    observed, expected = weight * own[1], weight * events * share
+    # R_g; where nobody without the event is left there is no event either.
+    counted = [standing[g] * (1.0 - running_sum(own[g] * rate[g])[:, :-1]) for g in (0, 1)]
+    share = counted[1] / np.maximum(counted[0] + counted[1], _LEAST)
+    direct = standing[0] * standing[1] / total
+    if power == 0.0:
+        observed, expected = own[1].sum(axis=1), per_trial(events, share)
+    else:
+        weight = np.maximum(pooled[:, :-1], 0.0) ** power
+        observed, expected = per_trial(own[1], weight), per_trial(events * weight, share)
+        direct *= weight
 
-    direct = weight * standing[0] * standing[1] / total
-    carried = np.cumsum(direct * step / np.maximum(pooled[:, :-1], _LEAST), axis=1)
-    to_come = carried[:, -1:] - carried
+    to_come = np.cumsum(direct * step / np.maximum(pooled[:, :-1], _LEAST), axis=1)
+    np.subtract(to_come[:, -1:], to_come, out=to_come)
     variance = np.zeros(data.trials)
     for group in (0, 1):
-        curve, at_risk = data.event_free_in(group), data.at_risk_in(group)
+        curve = data.event_free_in(group)
         before, after = curve[:, :-1], curve[:, 1:]
-        lasting = after > 0
-        ratio = np.where(lasting, pooled[:, 1:] / np.where(lasting, after, 1.0), 0.0)
-        rate = before / np.maximum(at_risk, 1.0)
+        # 0 where no patient of the group is left without an event.
+        moved = to_come * pooled[:, 1:] * after / np.maximum(after**2, _LEAST)
         others = data.events(None, group) - own[group]
         jumps = step
-        if tied:
+        if data.first is not None:
             jumps = thinned(events, total * before) / total
-            others = thinned(others, at_risk)
-        moved = ratio * to_come
-        mine = (direct + to_come - moved) ** 2 * rate * jumps
-        theirs = moved**2 * rate**2 * others
-        variance += np.where(at_risk > 0, mine + theirs, 0.0).sum(axis=1)
-    return RankTests(
-        observed=observed.sum(axis=1), expected=expected.sum(axis=1), variance=variance
-    )
+            others = thinned(others, data.at_risk_in(group))
+        variance += per_trial((direct + to_come - moved) ** 2, rate[group] * jumps)
+        variance += per_trial((moved * rate[group]) ** 2, others)
+    return RankTests(observed=observed, expected=expected, variance=variance)
