@@ -20,6 +20,7 @@ from car_relapse.trial.competing_risks.estimates import (
 )
 from car_relapse.trial.competing_risks.fine_gray import FineGray, fine_gray
 from car_relapse.trial.competing_risks.gray import gray_tests
+from car_relapse.trial.competing_risks.hazard_ratios import HazardRatios, hazard_ratios
 from car_relapse.trial.competing_risks.interval_censored import Turnbull, turnbull
 from car_relapse.trial.competing_risks.rank_tests import RankTests, log_rank_tests
 from car_relapse.trial.competing_risks.regression import Effect, Regression
@@ -37,6 +38,7 @@ __all__ = [
     "Effect",
     "Estimates",
     "FineGray",
+    "HazardRatios",
     "Landmark",
     "Probabilities",
     "RankTests",
@@ -50,6 +52,7 @@ __all__ = [
     "ever_never",
     "fine_gray",
     "gray_tests",
+    "hazard_ratios",
     "incidences",
     "landmark",
     "log_rank_tests",

@@ -1,20 +1,21 @@
 r"""Cox's model: how a covariate multiplies the rate of an event among those still at risk.
 
 The cause-specific hazard of cause k for covariates z is
-:math:`\lambda_k(t\mid z) = \lambda_{k0}(t)\,e^{\beta z}` (doi:10.1111/j.2517-6161.1972.tb00899.x),
-with any baseline. Records that end with another cause are censored *for this purpose*: they say
+:math:`\lambda_k(t\mid z) = \lambda_{k0}(t)\,e^{\beta z}`, with any baseline (Cox 1972, J R Stat
+Soc B 34:187). Records that end with another cause are censored *for this purpose*: they say
 nothing on the rate of cause k afterwards. So the ratio answers "does the product change the rate
 of escape among those still in remission", and not "do fewer patients ever escape": for that see
 `fine_gray`. With all causes together it is the hazard ratio of event-free survival.
 
-Efron's treatment of ties is lifelines'; Breslow's is Fine and Gray's without competing events.
+Efron's treatment of ties is lifelines'. Breslow's is Fine and Gray's model without competing
+events; it is far quicker, and the same where no two events share a time.
 """
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -36,30 +37,59 @@ if TYPE_CHECKING:
 __all__ = ["cox"]
 
 Floats = NDArray[np.float64]
+Ties = Literal["efron", "breslow"]
 
 
-def efron(
-    columns: Mapping[str, ArrayLike],
-    scaled: Floats,
-    names: tuple[str, ...],
+def maximum(
+    columns: Mapping[str, NDArray[Any]], scaled: Floats, names: tuple[str, ...], ties: Ties
 ) -> tuple[Floats, Floats, float]:
-    """Maximise Efron's partial likelihood with lifelines.
+    """Maximise the partial likelihood.
 
     Parameters
     ----------
     columns : mapping
         Arrays ``stop`` and ``event`` and, where they apply, ``stratum``, or ``start`` and ``id``
-        of the parts of a record, in which covariates may differ.
+        of the parts of a patient's record, in which covariates may differ.
     scaled : numpy.ndarray
         Standardised covariates, shape (records, covariates).
     names : tuple of str
-        Their names, for the message.
+        Their names, for messages.
+    ties : {"efron", "breslow"}
+        How events at the same time are counted.
 
     Returns
     -------
     tuple
         Coefficients and standard errors on the scale of `scaled`, and the log-likelihood.
+
+    Raises
+    ------
+    ParameterError
+        When there is no maximum, or `ties` is another word.
     """
+    if ties == "efron":
+        return _efron(columns, scaled, names)
+    if ties != "breslow":
+        raise ParameterError(
+            f"ties is {ties!r}; it must be 'efron' or 'breslow'; leave it out for Efron's"
+        )
+    stratum = columns.get("stratum", np.zeros(len(scaled), dtype=np.int64))
+    groups = [np.flatnonzero(stratum == g) for g in range(int(stratum.max()) + 1)]
+    stop, event, start = columns["stop"], columns["event"], columns.get("start")
+    parts = [
+        (at_risk_of(stop[g], event[g], start=None if start is None else start[g]), scaled[g])
+        for g in groups
+        if event[g].any()
+    ]
+    best = maximise(parts, names)
+    std_error = np.sqrt(np.diag(np.linalg.inv(best.information)))
+    return best.coefficient, std_error, best.log_likelihood
+
+
+def _efron(
+    columns: Mapping[str, NDArray[Any]], scaled: Floats, names: tuple[str, ...]
+) -> tuple[Floats, Floats, float]:
+    """Maximise Efron's partial likelihood with lifelines."""
     # Loaded here: it takes two seconds, and pandas with it.
     import pandas as pd
     from lifelines import CoxPHFitter, CoxTimeVaryingFitter
@@ -99,7 +129,7 @@ def cox(
     *,
     of: int | None = None,
     strata: ArrayLike | None = None,
-    ties: Literal["efron", "breslow"] = "efron",
+    ties: Ties = "efron",
 ) -> Regression:
     """Fit Cox's model to the event of one cause, or of any cause.
 
@@ -141,21 +171,10 @@ def cox(
     matrix = design_matrix(covariates, t.size)
     stratum = as_strata(strata, t.size)
     scaled, spread = standardised(matrix, names, stratum)
-    if ties == "efron":
-        columns = {"stop": t, "event": happened}
-        if strata is not None:
-            columns["stratum"] = stratum
-        coefficient, std_error, height = efron(columns, scaled, names)
-    elif ties == "breslow":
-        groups = [stratum == g for g in range(int(stratum.max()) + 1)]
-        parts = [(at_risk_of(t[g], happened[g]), scaled[g]) for g in groups if happened[g].any()]
-        best = maximise(parts, names)
-        coefficient, height = best.coefficient, best.log_likelihood
-        std_error = np.sqrt(np.diag(np.linalg.inv(best.information)))
-    else:
-        raise ParameterError(
-            f"ties is {ties!r}; it must be 'efron' or 'breslow'; leave it out for Efron's"
-        )
+    columns = {"stop": t, "event": happened}
+    if strata is not None:
+        columns["stratum"] = stratum
+    coefficient, std_error, height = maximum(columns, scaled, names, ties)
     return Regression(
         names=names,
         coefficient=coefficient / spread,

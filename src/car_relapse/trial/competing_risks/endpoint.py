@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from car_relapse.errors import ParameterError, require_count, require_non_negative
+from car_relapse.errors import ParameterError, require_non_negative
 from car_relapse.incidence import CENSORED
+from car_relapse.trial.competing_risks.risk_sets import require_cause
 
 __all__: list[str] = []
 
@@ -64,7 +65,7 @@ def endpoint(
     if of is None:
         happened, what = code != CENSORED, "of any cause"
     else:
-        number = require_count("of", of, "name one of the causes", minimum=1)
+        number = require_cause(of)
         happened, what = code == number, f"of cause {number}"
     if not happened.any():
         raise ParameterError(

@@ -9,7 +9,7 @@ The hazard of the *subdistribution* of cause k is :math:`-\mathrm d\ln(1-F_k)/\m
 interest; they stay at risk at the weight :math:`\hat G(t^-)/\hat G(X_i^-)`, the chance of not
 having been censored since (`partial_likelihood`). So the ratio depends on the competing causes as
 well: a product that lets others relapse sooner lowers the incidence of escape and leaves its rate
-alone. Read it beside `cox`, never instead.
+alone. Read it beside `cox`, never instead (doi:10.1002/bimj.201800274 shows how the two relate).
 
 The standard error is the sandwich
 :math:`I^{-1}\big(\sum_i (\eta_i+\psi_i)(\eta_i+\psi_i)^\top\big)I^{-1}`, where :math:`\eta_i` is a
@@ -26,7 +26,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from car_relapse.errors import ParameterError, require_count, require_finite, require_non_negative
+from car_relapse.errors import ParameterError, require_finite, require_non_negative
 from car_relapse.incidence import CENSORED
 from car_relapse.trial.competing_risks.endpoint import endpoint
 from car_relapse.trial.competing_risks.partial_likelihood import (
@@ -41,6 +41,7 @@ from car_relapse.trial.competing_risks.regression import (
     design_matrix,
     standardised,
 )
+from car_relapse.trial.competing_risks.risk_sets import require_cause
 
 __all__ = ["FineGray", "fine_gray"]
 
@@ -244,8 +245,7 @@ def fine_gray(
     >>> round(float(fit.ratio[0]), 3), fit.incidence_at([2, 6], {"arm": 0}).round(3)
     (0.9, array([0.247, 0.523]))
     """
-    require_count("of", of, "name one of the causes", minimum=1)
-    t, code, event = endpoint(time, cause, of)
+    t, code, event = endpoint(time, cause, require_cause(of))
     names = tuple(covariates) if isinstance(covariates, Mapping) else ()
     matrix = design_matrix(covariates, t.size)
     z, spread = standardised(matrix, names, as_strata(None, t.size))

@@ -7,7 +7,7 @@ ends equal when its time is known.
 
 `turnbull` estimates the distribution without assumptions: it puts mass on the innermost intervals
 alone, those that start with some patient's left end and stop with some patient's right end with
-no end in between (doi:10.1111/j.2517-6161.1976.tb01597.x). Where in such an interval the mass
+no end in between (Turnbull 1976, J R Stat Soc B 38:290). Where in such an interval the mass
 lies is unknown; the curve is known outside them only. For a smooth law see `time_law`.
 """
 
@@ -128,7 +128,7 @@ def _innermost(opens: Floats, closes: Floats) -> tuple[NDArray[np.intp], NDArray
 def _weights(member: Floats, count: Floats) -> tuple[Floats, float]:
     r"""Maximise :math:`\sum_i c_i \ln \sum_j A_{ij} p_j` over probabilities p.
 
-    Newton's method with the constraints (doi:10.1111/j.1467-9868.2007.00583.x): the quadratic that
+    Newton's method with the constraints (Wang 2007, J R Stat Soc B 69:185): the quadratic that
     touches the likelihood at p is a least-squares problem in non-negative numbers; a step towards
     its solution is halved until the likelihood rises enough. At the maximum no derivative
     exceeds the number of patients, and elsewhere the excess bounds what is still to be gained.

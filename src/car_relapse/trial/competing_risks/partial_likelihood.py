@@ -47,6 +47,8 @@ class AtRisk:
     r""":math:`G` at these times, shape (times,)."""
     count: NDArray[np.int64]
     """Events at these times, shape (times,)."""
+    start: Floats | None = None
+    """Time after which each record is at risk, shape (patients,); None when all start at 0."""
 
     @property
     def event_row(self) -> NDArray[np.intp]:
@@ -55,13 +57,11 @@ class AtRisk:
 
     def sums(self, values: Floats) -> Floats:
         """Return the weighted sums of `values` over those at risk, shape (times, columns)."""
-        order = np.argsort(self.time, kind="stable")
-        # The sum over the last patients, for each number of patients who are not among them.
-        rest = np.zeros((len(values) + 1, values.shape[1]))
-        rest[:-1] = np.cumsum(values[order[::-1]], axis=0)[::-1]
-        total = rest[np.searchsorted(self.time[order], self.when, side="left")]
+        total = _sums_from(self.time, self.when, values)
+        if self.start is not None:
+            total -= _sums_from(self.start, self.when, values)
         if self.kept.any():
-            gone = order[self.kept[order]]
+            gone = np.flatnonzero(self.kept)[np.argsort(self.time[self.kept], kind="stable")]
             past = np.zeros((len(gone) + 1, values.shape[1]))
             past[1:] = np.cumsum(values[gone] / self.own_weight[gone, None], axis=0)
             before = np.searchsorted(self.time[gone], self.when, side="left")
@@ -69,9 +69,19 @@ class AtRisk:
         return total
 
 
+def _sums_from(times: Floats, when: Floats, values: Floats) -> Floats:
+    """Return the sums of the rows of `values` whose time is one of `when` or later."""
+    order = np.argsort(times, kind="stable")
+    rest = np.zeros((len(values) + 1, values.shape[1]))
+    rest[:-1] = np.cumsum(values[order[::-1]], axis=0)[::-1]
+    return np.asarray(rest[np.searchsorted(times[order], when, side="left")])
+
+
 def at_risk_of(
     time: Floats,
     event: NDArray[np.bool_],
+    *,
+    start: Floats | None = None,
     kept: NDArray[np.bool_] | None = None,
     own_weight: Floats | None = None,
     event_weight: Floats | None = None,
@@ -86,6 +96,7 @@ def at_risk_of(
         when=when,
         weight=np.ones(when.shape) if event_weight is None else event_weight,
         count=count.astype(np.int64),
+        start=start,
     )
 
 

@@ -7,8 +7,8 @@ patients who are event-free until then. Three analyses of the same records:
   **wrong**: nobody who is to change can have had the event before (*immortal time*), so the change
   looks good though it does nothing. It is here to be shown beside the others.
 - `landmark` looks at a fixed time at the patients who are still event-free, and compares those who
-  changed before it with the others from there on (doi:10.1200/JCO.1983.1.11.710). Later changes
-  do not count, which weakens a true effect.
+  changed before it with the others from there on (Anderson, Cain & Gelber 1983, J Clin Oncol
+  1:710). Later changes do not count, which weakens a true effect.
 - `time_dependent` lets each patient count as unchanged until the change and as changed after it,
   in Cox's model.
 
@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from car_relapse.errors import ParameterError, require_non_negative
-from car_relapse.trial.competing_risks.cox import cox, efron
+from car_relapse.trial.competing_risks.cox import Ties, cox, maximum
 from car_relapse.trial.competing_risks.endpoint import checked_causes, endpoint
 from car_relapse.trial.competing_risks.regression import (
     Regression,
@@ -102,6 +102,7 @@ def ever_never(
     *,
     of: int | None = None,
     covariates: Mapping[str, ArrayLike] | None = None,
+    ties: Ties = "efron",
 ) -> Regression:
     """Compare those who ever changed with those who never did. Wrong: for demonstration alone.
 
@@ -117,6 +118,8 @@ def ever_never(
         The cause of interest; by default an event of any cause.
     covariates : mapping of str to array_like, optional
         Other covariates.
+    ties : {"efron", "breslow"}, optional
+        How events at the same time are counted; Breslow's is far quicker.
 
     Returns
     -------
@@ -131,7 +134,7 @@ def ever_never(
     t, _, _ = endpoint(time, cause, of)
     changed = np.isfinite(_change_times(change, t))
     everybody = np.ones(t.size, dtype=bool)
-    return cox(t, cause, _with_change(changed, covariates, everybody), of=of)
+    return cox(t, cause, _with_change(changed, covariates, everybody), of=of, ties=ties)
 
 
 def landmark(
@@ -142,6 +145,7 @@ def landmark(
     at: float,
     of: int | None = None,
     covariates: Mapping[str, ArrayLike] | None = None,
+    ties: Ties = "efron",
 ) -> Landmark:
     """Compare, from a fixed time on, those who had changed by then with those who had not.
 
@@ -160,6 +164,8 @@ def landmark(
         The cause of interest; by default an event of any cause.
     covariates : mapping of str to array_like, optional
         Other covariates, known at infusion.
+    ties : {"efron", "breslow"}, optional
+        How events at the same time are counted; Breslow's is far quicker.
 
     Returns
     -------
@@ -197,7 +203,7 @@ def landmark(
         patients=int(still.sum()),
         changed=int(changed.sum()),
         left_out=int((~still).sum()),
-        regression=cox(t[still] - start, code[still], table, of=of),
+        regression=cox(t[still] - start, code[still], table, of=of, ties=ties),
     )
 
 
@@ -208,6 +214,7 @@ def time_dependent(
     *,
     of: int | None = None,
     covariates: Mapping[str, ArrayLike] | None = None,
+    ties: Ties = "efron",
 ) -> Regression:
     """Fit Cox's model in which patients count as changed from their change on.
 
@@ -224,11 +231,13 @@ def time_dependent(
         The cause of interest; by default an event of any cause.
     covariates : mapping of str to array_like, optional
         Other covariates, known at infusion.
+    ties : {"efron", "breslow"}, optional
+        How events at the same time are counted; Breslow's is far quicker.
 
     Returns
     -------
     Regression
-        The first covariate is ``changed``. Ties are treated as by Efron.
+        The first covariate is ``changed``.
 
     Raises
     ------
@@ -251,7 +260,7 @@ def time_dependent(
     event = np.concatenate([happened & ~splits, happened[second]])
     changed = np.concatenate([moved == 0.0, np.ones(second.size, dtype=bool)])
 
-    everybody = np.zeros(t.size, dtype=bool) | True
+    everybody = np.ones(t.size, dtype=bool)
     named = _with_change(np.zeros(t.size, dtype=bool), covariates, everybody)
     names = tuple(named)
     matrix = np.column_stack(
@@ -259,7 +268,7 @@ def time_dependent(
     )
     scaled, spread = standardised(matrix, names, as_strata(None, patient.size))
     columns = {"id": patient, "start": start, "stop": stop, "event": event}
-    coefficient, std_error, height = efron(columns, scaled, names)
+    coefficient, std_error, height = maximum(columns, scaled, names, ties)
     return Regression(
         names=names,
         coefficient=coefficient / spread,
