@@ -23,8 +23,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import minimize
-from scipy.special import expit
+from scipy.special import expit, logit
 
 from car_relapse.errors import ParameterError, require_non_negative
 from car_relapse.trial.competing_risks.endpoint import endpoint
@@ -41,6 +40,10 @@ _SCALES = (-25.0, 25.0)
 """Bounds of the log of the scale, in units of a typical time."""
 _LOGITS = (-12.0, 12.0)
 """Bounds of the logit of the cured fraction; at the lower one nobody is cured."""
+
+_BOUNDS = (_LOGITS, _SHAPES, _SCALES)
+_UNBOUNDED = 30.0
+"""A log shape or log scale with a larger standard error has not been estimated."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,42 +155,31 @@ class _Model:
         rows = [(self.value(free + h)[1] - self.value(free - h)[1]) / 2e-5 for h in steps]
         return np.asarray((np.array(rows) + np.array(rows).T) / 2.0)
 
-    def best(self, starts: list[tuple[float, float, float]]) -> tuple[Floats, float]:
-        """Return the most likely parameters, and minus their log-likelihood."""
-        bounds = [b for b, fit in zip((_LOGITS, _SHAPES, _SCALES), self.fitted, strict=True) if fit]
-        low, high = np.array(bounds).T
-        found = min(
-            (
-                minimize(
-                    self.value,
-                    np.clip(np.array(start)[self.fitted], low, high),
-                    jac=True,
-                    method="L-BFGS-B",
-                    bounds=bounds,
-                    options={"ftol": 1e-10, "gtol": 1e-6},
-                )
-                for start in starts
-            ),
-            key=lambda result: float(result.fun),
-        )
-        here, height = np.asarray(found.x), float(found.fun)
-        for _ in range(20):
-            # The last digits are Newton's, where the likelihood is a hill.
-            information, slope = self.information(here), self.value(here)[1]
-            if np.linalg.eigvalsh(information)[0] <= 0.0:
-                break
-            step = np.linalg.solve(information, slope)
-            there = np.clip(here - step, low, high)
-            value = self.value(there)[0]
-            if not value <= height:
-                break
-            here, height = there, value
-            if np.abs(step).max() < 1e-10:
+    def best(self, start: tuple[float, float, float]) -> tuple[Floats, float]:
+        """Climb from `start`; return the most likely parameters, and minus their log-likelihood."""
+        low, high = np.array(_BOUNDS)[self.fitted].T
+        here = np.clip(np.array(start)[self.fitted], low, high)
+        height, slope = self.value(here)
+        for _ in range(100):
+            # Newton's step, turned downhill where the likelihood is not a hill, and bounded.
+            curvature, axes = np.linalg.eigh(self.information(here))
+            step = axes @ ((axes.T @ slope) / np.maximum(np.abs(curvature), 1e-9))
+            step *= min(1.0, 2.0 / max(float(np.abs(step).max()), 1e-300))
+            while True:
+                there = np.clip(here - step, low, high)
+                value, new_slope = self.value(there)
+                if value <= height or np.abs(step).max() < 1e-12:
+                    break
+                step = step / 2.0
+            moved = float(np.abs(there - here).max())
+            if value <= height:
+                here, height, slope = there, value, new_slope
+            if moved < 1e-9:
                 break
         return here, height
 
 
-def _plateau(left: Floats, right: Floats) -> float:
+def _plateau(right: Floats) -> float:
     """Return the share of patients without the event, as a start for the cured fraction."""
     share = float(np.mean(~np.isfinite(right)))
     return min(max(share, 0.02), 0.98)
@@ -210,40 +202,41 @@ def _fit(left: Floats, right: Floats, law: Law, cure: bool) -> TimeLaw:
             "out patients without remission, or give the interval from 0 to the first visit"
         )
     unit = float(np.median(np.where(exact, left, (left + right) / 2.0)[seen]))
+    constant = -float(exact.sum() * np.log(unit))
     fitted = np.array([cure, law == "weibull", True])
     model = _Model(left=left / unit, right=right / unit, fitted=fitted)
     followed = np.where(seen, right, left) / unit
     per_event = float(np.log(max(followed.sum() / seen.sum(), 1e-9)))
-    plateau = _plateau(left, right)
-    starts = [
-        (np.log(share / (1.0 - share)), log_shape, log_scale)
-        for share in ((plateau, plateau / 2.0) if cure else (0.5,))
-        for log_shape in ((-0.4, 0.4) if law == "weibull" else (0.0,))
-        for log_scale in ((0.0, per_event) if cure else (per_event,))
-    ]
-    here, height = model.best(starts)
-    if cure and here[0] <= _LOGITS[0] + 1e-6:
+    plateau = _plateau(right)
+    starts = [(0.0, 0.0, per_event)]
+    if cure:
+        # From all who are left being cured, and from half of them.
+        starts = [(float(logit(share)), 0.0, 0.0) for share in (plateau, plateau / 2.0)]
+    here, height = min((model.best(start) for start in starts), key=lambda found: found[1])
+    if cure:
         plain = _fit(left, right, law, cure=False)
-        return replace(plain, logit_cured_std_error=np.inf)
-    edge = np.array([_LOGITS, _SHAPES, _SCALES])[fitted]
-    at_edge = np.any((here <= edge[:, 0] + 1e-6) | (here >= edge[:, 1] - 1e-6))
+        if here[0] <= _LOGITS[0] or constant - height <= plain.log_likelihood + 1e-6:
+            return replace(plain, logit_cured_std_error=np.inf)
+    low, high = np.array(_BOUNDS)[fitted].T
     information = model.information(here)
-    if at_edge or np.linalg.eigvalsh(information)[0] <= 1e-8 * np.abs(information).max():
+    hill = np.all((low < here) & (here < high)) and np.linalg.eigvalsh(information)[0] > 0.0
+    error = np.zeros(3)
+    if hill:
+        error[fitted] = np.sqrt(np.diag(np.linalg.inv(information)))
+    # The cured fraction may be known as badly as it will: a plateau of nearly 0 has no logit.
+    if not hill or error[1:].max() > _UNBOUNDED:
         raise ParameterError(
             f"the likelihood of the {law} law{' with a cured fraction' if cure else ''} has no "
             "single maximum for these data; the times are too few, too equal, or follow-up ends "
             "before the curve is flat; fit a law with fewer parameters"
         )
-    error = np.zeros(3)
-    error[fitted] = np.sqrt(np.diag(np.linalg.inv(information)))
-    logit, log_shape, log_scale = np.where(fitted, 0.0, [-np.inf, 0.0, 0.0])
-    values = np.array([logit, log_shape, log_scale])
+    values = np.array([-np.inf, 0.0, 0.0])
     values[fitted] = here
     return TimeLaw(
         cured=float(expit(values[0])),
         shape=float(np.exp(values[1])),
         scale=float(np.exp(values[2]) * unit),
-        log_likelihood=float(-height - exact.sum() * np.log(unit)),
+        log_likelihood=constant - height,
         logit_cured_std_error=float(error[0]),
         log_shape_std_error=float(error[1]),
         log_scale_std_error=float(error[2]),
