@@ -122,9 +122,7 @@ def _jackknife(
     at: _Times, group: int, share: Floats, before: Floats, hazard: Floats, hazard_any: Floats
 ) -> Floats:
     """Return the infinitesimal jackknife variance at the times, (trials, times)."""
-    own, cross, c = jackknife_terms(
-        before, hazard, hazard_any, np.maximum(at.data.at_risk_in(group), 1.0)
-    )
+    own, cross, c = jackknife_terms(before, hazard, hazard_any, at.data.divisor(group))
     variances = []
     for t, end in zip(at.times, at.read(share).T, strict=True):
         inside = (at.data.time <= t).astype(float)
@@ -209,7 +207,7 @@ def _cmprsk(at: _Times, of: int, group: int, share: Floats) -> Floats:
     before, after = curve[:, :-1], curve[:, 1:]
     own = data.events(of, group)
     others = data.events(None, group) - own
-    size = (before / np.maximum(at_risk, 1.0)) ** 2
+    size = (before / data.divisor(group)) ** 2
     mine, theirs = size * thinned(own, at_risk), size * thinned(others, at_risk)
     # 0 where nobody is left: no time follows.
     per = after / np.maximum(after**2, _LEAST)
