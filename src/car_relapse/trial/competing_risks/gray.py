@@ -35,7 +35,6 @@ from car_relapse.trial.competing_risks.risk_sets import (
     RiskSets,
     per_trial,
     require_cause,
-    running_sum,
 )
 
 __all__ = ["gray_tests"]
@@ -66,40 +65,50 @@ def gray_tests(data: RiskSets, *, of: int, rho: float = 0.0) -> RankTests:
     power = float(require_finite("rho", rho, "give 0 for equal weights", scalar=True))
     require_two_groups(data.groups)
     own = [data.events(of, group) for group in (0, 1)]
-    curves = [data.event_free_in(group) for group in (0, 1)]
-    divisors = [_no_zeros(curve) for curve in curves]
-    standing = [data.at_risk_in(g) / divisors[g][:, :-1] for g in (0, 1)]  # T_g
-    # 1/T_g, and 0 where nobody is at risk.
-    rate = [curves[g][:, :-1] * data.present(g) / data.divisor(g) for g in (0, 1)]
+    after = [_no_zeros(data.event_free_after(group)) for group in (0, 1)]
+    standing, rate, counted = [], [], []
+    for group in (0, 1):
+        before = data.event_free_before(group)
+        standing.append(data.at_risk_in(group) / _no_zeros(before))  # T_g
+        rate.append(data.per_patient(group) * before)  # 1/T_g, and 0 where nobody is at risk
+        steps = own[group] * rate[group]
+        had = np.cumsum(steps, axis=1)
+        had -= steps
+        counted.append((1.0 - had) * standing[group])  # R_g
     total = standing[0] + standing[1]
     events = own[0] + own[1]
     step = events / total
-    pooled = 1.0 - running_sum(step)
-    counted = [standing[g] * (1.0 - running_sum(own[g] * rate[g])[:, :-1]) for g in (0, 1)]  # R_g
-    share = counted[1] / (counted[0] + counted[1])
+    pooled_after = np.cumsum(step, axis=1)
+    np.subtract(1.0, pooled_after, out=pooled_after)
+    pooled = pooled_after + step
     direct = standing[0] * standing[1] / total
+    share = counted[1] / (counted[0] + counted[1])
     if power == 0.0:
         observed = np.count_nonzero(data.marks(of, 1), axis=1).astype(float)
         expected = per_trial(events, share)
     else:
-        weight = np.maximum(pooled[:, :-1], 0.0) ** power
+        weight = np.maximum(pooled, 0.0) ** power
         observed, expected = per_trial(own[1], weight), per_trial(events * weight, share)
         direct *= weight
 
-    to_come = direct * step / _no_zeros(pooled)[:, :-1]
+    to_come = direct * step
+    # Once a group is used up the pooled incidence may pass 1, but then nothing is to come.
+    to_come /= pooled if pooled.min() > 0.0 else np.maximum(pooled, 1e-300)
     np.cumsum(to_come, axis=1, out=to_come)
     np.subtract(to_come[:, -1:], to_come, out=to_come)
-    left = to_come * pooled[:, 1:]
+    left = to_come * pooled_after
     direct += to_come
     variance = np.zeros(data.trials)
     for group in (0, 1):
-        moved = left / divisors[group][:, 1:]
+        moved = left / after[group]
         others = data.events(None, group) - own[group]
         jumps = step
         if data.first is not None:
-            jumps = thinned(events, total * curves[group][:, :-1]) / total
+            jumps = thinned(events, total * data.event_free_before(group)) / total
             others = thinned(others, data.at_risk_in(group))
-        size = (direct - moved) ** 2 * jumps
+        size = direct - moved
+        size *= size
+        size *= jumps
         moved *= moved
         moved *= rate[group]
         moved *= others
