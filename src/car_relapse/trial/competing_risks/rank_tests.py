@@ -30,7 +30,7 @@ from car_relapse.trial.competing_risks.risk_sets import (
     require_cause,
 )
 
-__all__ = ["RankTests", "log_rank_tests", "require_two_groups", "thinned"]
+__all__ = ["RankTests", "log_rank_tests"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

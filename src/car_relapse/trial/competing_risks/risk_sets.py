@@ -25,14 +25,7 @@ from car_relapse.incidence import CENSORED
 # analysis, which halves the time. Elsewhere it does nothing.
 np.empty(2**21)
 
-__all__ = [
-    "RiskSets",
-    "just_before",
-    "per_trial",
-    "product_limit",
-    "require_cause",
-    "risk_sets",
-]
+__all__ = ["RiskSets", "risk_sets"]
 
 Floats = NDArray[np.float64]
 
@@ -280,3 +273,15 @@ def risk_sets(
     order = np.argsort(t, axis=1)
     order += (np.arange(t.shape[0]) * t.shape[1])[:, None]
     return RiskSets(time=t.ravel()[order], code=code.ravel()[order], groups=groups, bits=bits)
+
+
+def one_data_set(
+    time: ArrayLike, cause: ArrayLike, group: ArrayLike | None, included: ArrayLike | None = None
+) -> RiskSets:
+    """Return one data set in order of time, or raise when `time` is not one list."""
+    if np.ndim(time) != 1:
+        raise ParameterError(
+            f"time has shape {np.shape(time)}; it must be one list of patients; for many trials "
+            "use risk_sets"
+        )
+    return risk_sets(time, cause, group, included=included)
