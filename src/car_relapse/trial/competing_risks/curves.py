@@ -35,10 +35,10 @@ from car_relapse.trial.competing_risks.rank_tests import thinned
 from car_relapse.trial.competing_risks.risk_sets import (
     Floats,
     RiskSets,
+    just_before,
     per_trial,
     product_limit,
     require_cause,
-    running_sum,
 )
 
 __all__ = ["event_free", "incidences", "medians", "naive_incidences", "restricted_means"]
@@ -68,9 +68,10 @@ class _Times:
         self.times = np.atleast_1d(t)
         self.rows = np.stack([np.count_nonzero(data.time <= t, axis=1) for t in self.times], axis=1)
 
-    def read(self, curve: Floats) -> Floats:
-        """Return a curve of shape (trials, patients + 1) at the times, (trials, times)."""
-        return np.take_along_axis(curve, self.rows, axis=1)
+    def read(self, curve: Floats, start: float) -> Floats:
+        """Return a curve that begins at `start` at the times, (trials, times)."""
+        value = np.take_along_axis(curve, np.maximum(self.rows - 1, 0), axis=1)
+        return np.where(self.rows > 0, value, start)
 
     def shaped(self, by_group: list[NDArray[_Entry]]) -> NDArray[_Entry]:
         """Return results of (trials, times) by group in the shape that was asked for."""
@@ -79,7 +80,7 @@ class _Times:
 
     def followed(self, group: int) -> NDArray[np.bool_]:
         """Return whether the curve of a group is known at the times, (trials, times)."""
-        ended = self.read(self.data.event_free_in(group)) == 0.0
+        ended = self.read(self.data.event_free_after(group), 1.0) == 0.0
         mine = self.data.label == group
         later = [(mine & (self.data.time >= t)).any(axis=1) for t in self.times]
         return np.asarray(ended | np.stack(later, axis=1))
@@ -122,13 +123,11 @@ def _jackknife(
     at: _Times, group: int, share: Floats, before: Floats, hazard: Floats, hazard_any: Floats
 ) -> Floats:
     """Return the infinitesimal jackknife variance at the times, (trials, times)."""
-    own, cross, c = jackknife_terms(
-        before, hazard, hazard_any, np.maximum(at.data.at_risk_in(group), 1.0)
-    )
+    own, cross, c = jackknife_terms(before, hazard, hazard_any, at.data.divisor(group))
     variances = []
-    for t, end in zip(at.times, at.read(share).T, strict=True):
+    for t, end in zip(at.times, at.read(share, 0.0).T, strict=True):
         inside = (at.data.time <= t).astype(float)
-        gap = (end[:, None] - share[:, 1:]) * inside
+        gap = (end[:, None] - share) * inside
         variances.append(
             per_trial(own, inside) - 2.0 * per_trial(cross, gap) + per_trial(c, gap**2)
         )
@@ -165,10 +164,10 @@ def event_free(data: RiskSets, times: ArrayLike) -> Probabilities:
     at = _Times(data, times)
     values, variances = [], []
     for group in range(data.groups):
-        curve = data.event_free_in(group)
-        values.append(at.read(curve))
+        curve, before = data.event_free_after(group), data.event_free_before(group)
+        values.append(at.read(curve, 1.0))
         hazard = data.hazard(None, group)
-        variances.append(_jackknife(at, group, 1.0 - curve, curve[:, :-1], hazard, hazard))
+        variances.append(_jackknife(at, group, 1.0 - curve, before, hazard, hazard))
     return _probabilities(at, values, variances, None, free=True)
 
 
@@ -197,25 +196,26 @@ def naive_incidences(data: RiskSets, times: ArrayLike, *, of: int) -> Probabilit
     for group in range(data.groups):
         hazard = data.hazard(of, group)
         curve = product_limit(hazard)
-        values.append(1.0 - at.read(curve))
-        variances.append(_jackknife(at, group, 1.0 - curve, curve[:, :-1], hazard, hazard))
+        before = just_before(curve, 1.0)
+        values.append(1.0 - at.read(curve, 1.0))
+        variances.append(_jackknife(at, group, 1.0 - curve, before, hazard, hazard))
     return _probabilities(at, values, variances, of, free=False)
 
 
 def _cmprsk(at: _Times, of: int, group: int, share: Floats) -> Floats:
     """Return the variance of R's cmprsk at the times, (trials, times)."""
     data = at.data
-    at_risk, curve = data.at_risk_in(group), data.event_free_in(group)
-    before, after = curve[:, :-1], curve[:, 1:]
+    at_risk = data.at_risk_in(group)
+    before, after = data.event_free_before(group), data.event_free_after(group)
     own = data.events(of, group)
     others = data.events(None, group) - own
-    size = (before / np.maximum(at_risk, 1.0)) ** 2
+    size = (before / data.divisor(group)) ** 2
     mine, theirs = size * thinned(own, at_risk), size * thinned(others, at_risk)
     # 0 where nobody is left: no time follows.
     per = after / np.maximum(after**2, _LEAST)
     variances = []
-    for t, end in zip(at.times, at.read(share).T, strict=True):
-        gap = (end[:, None] - share[:, 1:]) * per
+    for t, end in zip(at.times, at.read(share, 0.0).T, strict=True):
+        gap = (end[:, None] - share) * per
         inside = at.data.time <= t
         variances.append(
             per_trial(mine * inside, (1.0 - gap) ** 2) + per_trial(theirs * inside, gap**2)
@@ -263,9 +263,9 @@ def incidences(
         )
     values, variances = [], []
     for group in range(data.groups):
-        before, hazard = data.event_free_in(group)[:, :-1], data.hazard(of, group)
-        share = running_sum(before * hazard)
-        values.append(at.read(share))
+        before, hazard = data.event_free_before(group), data.hazard(of, group)
+        share = np.cumsum(before * hazard, axis=1)
+        values.append(at.read(share, 0.0))
         if variance == "jackknife":
             every = data.hazard(None, group)
             variances.append(_jackknife(at, group, share, before, hazard, every))
@@ -309,19 +309,19 @@ def restricted_means(data: RiskSets, until: float) -> Estimates:
     """
     limit = float(require_positive("until", until, _TIMES, scalar=True))
     at = _Times(data, limit)
-    # Before the first patient the time is 0, after the last the limit.
-    edges = np.pad(np.clip(data.time, 0.0, limit), ((0, 0), (1, 1)), constant_values=(0.0, limit))
-    length = np.diff(edges, axis=1)
+    reached = np.clip(data.time, 0.0, limit)
+    length = np.diff(reached, axis=1, prepend=0.0)
     inside = data.time <= limit
     values, variances = [], []
     for group in range(data.groups):
-        area = np.cumsum(data.event_free_in(group) * length, axis=1)
-        mean = area[:, -1:]
+        area = np.cumsum(data.event_free_before(group) * length, axis=1)
+        rest = data.event_free_after(group)[:, -1] * (limit - reached[:, -1])
+        mean = area[:, -1:] + rest[:, None]
         events, at_risk = data.events(None, group), data.at_risk_in(group)
         left = at_risk - events
         # No area is left where nobody is.
         per = events * left / np.maximum(at_risk * left**2, 1.0)
-        later = (mean - area[:, :-1]) * inside
+        later = (mean - area) * inside
         variance = per_trial(later**2, per)[:, None]
         known = at.followed(group)
         values.append(np.where(known, mean, np.nan))
@@ -338,7 +338,7 @@ def medians(data: RiskSets) -> Floats:
     require_instance("data", data, RiskSets, "give what risk_sets returns")
     found = []
     for group in range(data.groups):
-        after = data.event_free_in(group)[:, 1:]
+        after = data.event_free_after(group)
         reached = np.where(after <= 0.5 + _HALF, data.time, np.inf).min(axis=1)
         below = np.where(after < 0.5 - _HALF, data.time, np.inf).min(axis=1)
         stands = np.isfinite(below)

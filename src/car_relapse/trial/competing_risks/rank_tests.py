@@ -24,12 +24,13 @@ from car_relapse.errors import ParameterError
 from car_relapse.trial.competing_risks.risk_sets import (
     Floats,
     RiskSets,
+    just_before,
     per_trial,
     product_limit,
     require_cause,
 )
 
-__all__ = ["RankTests", "log_rank_tests", "require_two_groups", "thinned"]
+__all__ = ["RankTests", "log_rank_tests"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -112,7 +113,7 @@ def log_rank_tests(data: RiskSets, *, of: int | None = None, early: bool = False
     share = data.at_risk_in(1) / data.at_risk
     varying = events if data.first is None else thinned(events, data.at_risk)
     if early:
-        weight = product_limit(events / data.at_risk)[:, :-1]
+        weight = just_before(product_limit(events / data.at_risk), 1.0)
         observed = per_trial(data.events(of, 1), weight)
         events, varying = events * weight, varying * weight**2
     else:

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from car_relapse.errors import ParameterError, require_non_negative
-from car_relapse.trial.competing_risks.cox import Ties, cox, maximum
+from car_relapse.trial.competing_risks.cox_model import Ties, cox, maximum
 from car_relapse.trial.competing_risks.endpoint import checked_causes, endpoint
 from car_relapse.trial.competing_risks.regression import (
     Regression,
