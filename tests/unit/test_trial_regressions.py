@@ -260,13 +260,22 @@ def test_a_ratio_without_finite_estimate_is_known_as_such_everywhere(data):
     assume((cause == 1).any())
     many = hazard_ratios(risk_sets(time, cause, arm), of=1)
     one = fitted(cox, time, cause, {"arm": arm}, of=1, ties="breslow")
-    assert np.isnan(many.log_ratio[0]) == (one is None)
-    assert np.isnan(many.std_error[0]) == (one is None)
+    assert np.isinf(many.std_error[0]) == (one is None)
+    assert (many.p_value[0] == 1.0) >= (one is None)
     if one is not None:
         assert one.coefficient[0] == pytest.approx(many.log_ratio[0], abs=1e-7)
     # Efron's likelihood has a maximum in the same cases, and near it.
     efron = fitted(cox, time, cause, {"arm": arm}, of=1)
     assert (efron is None) == (one is None)
+
+
+def test_trials_in_which_one_group_or_both_have_no_event_are_told_apart():
+    # Group 1 alone has events, group 0 alone, neither, and one after the other group has left.
+    cause = [[0, 1, 0, 1], [1, 0, 1, 0], [0, 0, 0, 0], [0, 0, 0, 1]]
+    found = hazard_ratios(risk_sets([[1, 2, 3, 4]] * 4, cause, [0, 1, 0, 1]))
+    assert found.ratio.tolist() == [np.inf, 0.0, 1.0, 1.0]
+    assert np.all(found.std_error == np.inf)
+    assert found.p_value.tolist() == [1.0] * 4
 
 
 @pytest.mark.parametrize("model", [cox, fine_gray])

@@ -115,8 +115,8 @@ def _efron(
                 fitter = CoxPHFitter().fit(
                     table, "stop", "event", strata=strata, fit_options=options
                 )
-        except ConvergenceError:
-            refuse_unbounded(np.inf * np.ones(len(names)), names)
+        except (ConvergenceError, np.linalg.LinAlgError):
+            refuse_unbounded(np.full(len(names), np.inf), names)
     std_error = fitter.standard_errors_.to_numpy()
     refuse_unbounded(std_error, names)
     return fitter.params_.to_numpy(), std_error, float(fitter.log_likelihood_)

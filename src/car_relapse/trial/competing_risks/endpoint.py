@@ -31,6 +31,28 @@ def checked_times(time: ArrayLike) -> NDArray[np.float64]:
     return t
 
 
+def times_or_never(name: str, value: ArrayLike, patients: int, remedy: str) -> NDArray[np.float64]:
+    """Return one time per patient, infinite where what it is the time of never happened.
+
+    Raises
+    ------
+    ParameterError
+        When there is not one number per patient, or a finite one is negative.
+    """
+    try:
+        given = np.asarray(value)
+    except ValueError:  # lists of unequal lengths
+        given = np.asarray(None)
+    if given.dtype.kind not in "iuf" or given.shape != (patients,):
+        raise ParameterError(
+            f"{name} has shape {given.shape} and type {given.dtype}; it must be one number for "
+            f"each of {patients} patients; {remedy}"
+        )
+    times = given.astype(np.float64)
+    require_non_negative(name, times[~np.isposinf(times)], remedy)
+    return times
+
+
 def checked_causes(cause: ArrayLike, patients: int) -> NDArray[np.int64]:
     """Return the causes as whole numbers.
 

@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import nnls
 
 from car_relapse.errors import ParameterError, require_non_negative
+from car_relapse.trial.competing_risks.endpoint import times_or_never
 
 __all__ = ["Turnbull", "turnbull"]
 
@@ -88,14 +89,7 @@ def checked_intervals(left: ArrayLike, right: ArrayLike) -> tuple[Floats, Floats
         raise ParameterError(
             f"left has shape {start.shape}; it must be one list of at least one time; {remedy}"
         )
-    ends = np.asarray(right)
-    if ends.dtype.kind not in "iuf" or ends.shape != start.shape:
-        raise ParameterError(
-            f"right has shape {ends.shape} and type {ends.dtype}; it must be one number for each "
-            f"of {start.size} patients; {remedy}"
-        )
-    stop = ends.astype(np.float64)
-    require_non_negative("right", stop[~np.isposinf(stop)], remedy)
+    stop = times_or_never("right", right, start.size, remedy)
     if np.any(stop < start):
         i = int(np.flatnonzero(stop < start)[0])
         raise ParameterError(

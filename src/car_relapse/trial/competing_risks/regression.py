@@ -32,7 +32,8 @@ class Effect:
     std_error: float
     """Standard error of the coefficient, dimensionless."""
     ratio: float
-    """Hazard ratio for one unit of the covariate, dimensionless, > 0."""
+    """Hazard ratio for one unit of the covariate, dimensionless; infinite when it is beyond
+    floats."""
     lower: float
     """Lower confidence limit of the ratio, dimensionless."""
     upper: float
@@ -60,8 +61,12 @@ class Regression:
 
     @property
     def ratio(self) -> Floats:
-        """Hazard ratios for one unit of each covariate, shape (covariates,), > 0."""
-        return np.asarray(np.exp(self.coefficient))
+        """Hazard ratios for one unit of each covariate, shape (covariates,).
+
+        Infinite where the unit is so large that the ratio is beyond floats.
+        """
+        with np.errstate(over="ignore"):
+            return np.asarray(np.exp(self.coefficient))
 
     @property
     def p_value(self) -> Floats:

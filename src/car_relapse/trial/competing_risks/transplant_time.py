@@ -25,7 +25,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from car_relapse.errors import ParameterError, require_non_negative
 from car_relapse.trial.competing_risks.cox_model import Ties, cox, maximum
-from car_relapse.trial.competing_risks.endpoint import checked_causes, endpoint
+from car_relapse.trial.competing_risks.endpoint import (
+    checked_causes,
+    endpoint,
+    times_or_never,
+)
 from car_relapse.trial.competing_risks.regression import (
     Regression,
     as_strata,
@@ -60,15 +64,8 @@ class Landmark:
 def _change_times(change: ArrayLike, time: Floats) -> Floats:
     """Return the times of change, infinite for patients who never changed."""
     remedy = "give the time of the change, or infinity for a patient who never changed"
-    values = np.asarray(change)
-    if values.dtype.kind not in "iuf" or values.shape != time.shape:
-        raise ParameterError(
-            f"change has shape {values.shape} and type {values.dtype}; it must be one number for "
-            f"each of {time.size} patients; {remedy}"
-        )
-    when = values.astype(np.float64)
-    finite = ~np.isposinf(when)
-    require_non_negative("change", when[finite], remedy)
+    when = times_or_never("change", change, time.size, remedy)
+    finite = np.isfinite(when)
     late = finite & (when > time)
     if late.any():
         i = int(np.flatnonzero(late)[0])

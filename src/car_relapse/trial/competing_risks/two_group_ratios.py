@@ -28,24 +28,29 @@ __all__ = ["HazardRatios", "hazard_ratios"]
 class HazardRatios:
     """Log hazard ratios of group 1 over group 0, one element per trial, shape (trials,).
 
-    NaN where one group has no event while both were at risk: the ratio has no finite estimate
-    there; count such trials.
+    Where one group has no event while both were at risk, the ratio is 0 or infinite; where neither
+    has, nothing is known, and the ratio is 1. The standard error is infinite then and the p-value
+    1: such a trial rejects nothing. Count them.
     """
 
     log_ratio: Floats
-    """Log of the hazard ratio; NaN where it has no finite estimate."""
+    """Log of the hazard ratio; minus infinity or infinity where one group has no event."""
     std_error: Floats
-    """Its standard error from the observed information; NaN where there is none."""
+    """Its standard error from the observed information; infinite where there is none."""
 
     @property
     def ratio(self) -> Floats:
-        """Hazard ratio, > 0; NaN where it has no finite estimate."""
+        """Hazard ratio; 0 or infinite where one group has no event."""
         return np.asarray(np.exp(self.log_ratio))
 
     @property
     def p_value(self) -> Floats:
-        """Two-sided p-value of Wald's test that the ratio is 1; NaN where there is none."""
-        return np.asarray(chdtrc(1.0, (self.log_ratio / self.std_error) ** 2))
+        """Two-sided p-value of Wald's test that the ratio is 1; 1 where there is no error."""
+        known = np.isfinite(self.std_error)
+        z = np.divide(
+            self.log_ratio, self.std_error, out=np.zeros_like(self.log_ratio), where=known
+        )
+        return np.asarray(chdtrc(1.0, z**2))
 
 
 def hazard_ratios(data: RiskSets, *, of: int | None = None) -> HazardRatios:
@@ -72,7 +77,7 @@ def hazard_ratios(data: RiskSets, *, of: int | None = None) -> HazardRatios:
     >>> from car_relapse.trial.competing_risks import risk_sets
     >>> trials = risk_sets([[1, 2, 3, 4], [1, 2, 3, 4]], [1, 1, 1, 1], [[0, 1, 0, 1], [0, 0, 1, 1]])
     >>> hazard_ratios(trials).ratio.round(2)
-    array([0.39,  nan])
+    array([0.39, 0.  ])
     """
     require_instance("data", data, RiskSets, "give what risk_sets returns")
     of = None if of is None else require_cause(of)
@@ -83,7 +88,9 @@ def hazard_ratios(data: RiskSets, *, of: int | None = None) -> HazardRatios:
     both = (control > 0.0) & (experimental > 0.0)
     events, own = data.events(of) * both, (data.events(of, 1) * both).sum(axis=1)
     finite = (own > 0.0) & (own < events.sum(axis=1))
-    log_ratio, std_error = np.full((2, data.trials), np.nan)
+    log_ratio = np.where(own > 0.0, np.inf, -np.inf)
+    log_ratio[events.sum(axis=1) == 0.0] = 0.0
+    std_error = np.full(data.trials, np.inf)
     rows = np.flatnonzero(finite)
     b = np.zeros(rows.size)
     for _ in range(60):
