@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from car_relapse.errors import ParameterError
-from car_relapse.trial.competing_risks.endpoint import endpoint
-from car_relapse.trial.competing_risks.partial_likelihood import at_risk_of, maximise
+from car_relapse.trial.competing_risks._endpoint import endpoint
+from car_relapse.trial.competing_risks._partial_likelihood import at_risk_of, maximise
 from car_relapse.trial.competing_risks.regression import (
     Regression,
     as_strata,

@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import nnls
 
 from car_relapse.errors import ParameterError, require_non_negative
-from car_relapse.trial.competing_risks.endpoint import times_or_never
+from car_relapse.trial.competing_risks._endpoint import times_or_never
 
 __all__ = ["Turnbull", "turnbull"]
 

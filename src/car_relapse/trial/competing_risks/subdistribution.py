@@ -7,7 +7,7 @@ The hazard of the *subdistribution* of cause k is :math:`-\mathrm d\ln(1-F_k)/\m
 
 (doi:10.1080/01621459.1999.10474144). Patients with a competing event can never have the event of
 interest; they stay at risk at the weight :math:`\hat G(t^-)/\hat G(X_i^-)`, the chance of not
-having been censored since (`partial_likelihood`). So the ratio depends on the competing causes as
+having been censored since. So the ratio depends on the competing causes as
 well: a product that lets others relapse sooner lowers the incidence of escape and leaves its rate
 alone. Read it beside `cox`, never instead (doi:10.1002/bimj.201800274 shows how the two relate).
 
@@ -28,8 +28,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from car_relapse.errors import ParameterError, require_finite, require_non_negative
 from car_relapse.incidence import CENSORED
-from car_relapse.trial.competing_risks.endpoint import endpoint
-from car_relapse.trial.competing_risks.partial_likelihood import (
+from car_relapse.trial.competing_risks._endpoint import endpoint
+from car_relapse.trial.competing_risks._partial_likelihood import (
     AtRisk,
     at_risk_of,
     maximise,

@@ -26,7 +26,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit, logit
 
 from car_relapse.errors import ParameterError, require_non_negative
-from car_relapse.trial.competing_risks.endpoint import endpoint
+from car_relapse.trial.competing_risks._endpoint import endpoint
 from car_relapse.trial.competing_risks.interval_censored import checked_intervals
 
 __all__ = ["TimeLaw", "mixture_cure", "time_law"]

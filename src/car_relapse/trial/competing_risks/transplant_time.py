@@ -24,12 +24,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from car_relapse.errors import ParameterError, require_non_negative
-from car_relapse.trial.competing_risks.cox_model import Ties, cox, maximum
-from car_relapse.trial.competing_risks.endpoint import (
+from car_relapse.trial.competing_risks._endpoint import (
     checked_causes,
     endpoint,
     times_or_never,
 )
+from car_relapse.trial.competing_risks.cox_model import Ties, cox, maximum
 from car_relapse.trial.competing_risks.regression import (
     Regression,
     as_strata,
