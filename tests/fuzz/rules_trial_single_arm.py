@@ -56,7 +56,7 @@ def _finished(extra: Callable[[Context], dict[str, Any]]) -> Draw:
 
 
 RULES: list[tuple[str, Draw]] = [
-    (r"single_arm\.(simon\.simon|one_stage\.fleming_patients)\(\)", _two_rates),
+    (r"single_arm\.(two_stage\.simon|one_stage\.fleming_patients)\(\)", _two_rates),
     (r"single_arm\.one_stage\.ahern\(\)", _ahern),
     (r"single_arm\.looks\.Looks\(\)", _looks),
     (r"single_arm\.inference\.stage_wise_tail\(\)", _finished(lambda c: {"rate": fraction(c)})),
@@ -79,6 +79,6 @@ RULES: list[tuple[str, Draw]] = [
     (r"single_arm\.\w+\.\w+\.(null|alpha)", one_of(1e-12, 0.05, 0.3, 0.75)),
 ]
 
-RESULTS = [r"single_arm\.(looks\.Operating|simon\.SimonDesigns|inference\.TwoStageResult)"]
+RESULTS = [r"single_arm\.(looks\.Operating|two_stage\.SimonDesigns|inference\.TwoStageResult)"]
 
 PRODUCERS: dict[str, Callable[[Context], Any] | None] = {}

@@ -17,7 +17,7 @@ from car_relapse.trial.single_arm.inference import (
 )
 from car_relapse.trial.single_arm.looks import Looks, Operating
 from car_relapse.trial.single_arm.one_stage import ahern, exact_test, fleming_patients
-from car_relapse.trial.single_arm.simon import SimonDesigns, simon
+from car_relapse.trial.single_arm.two_stage import SimonDesigns, simon
 
 __all__ = [
     "Looks",
