@@ -135,10 +135,6 @@ class RiskSets:
     def _divisors(self) -> tuple[Floats, ...]:
         return tuple(np.maximum(at_risk, 1.0) for at_risk in self._by_group)
 
-    def per_patient(self, group: int) -> Floats:
-        """Return one over the patients of a group at risk, and 0 where there is none."""
-        return np.minimum(self._by_group[group], 1.0) / self._divisors[group]
-
     def hazard(self, of: int | None, group: int) -> Floats:
         """Return the events of a group per patient at risk; 0 where nobody is."""
         return self.events(of, group) / self._divisors[group]
