@@ -1,4 +1,4 @@
-r"""Effects of a transplant: did it help, or had its patients only lived to have it.
+r"""Transplant in time: whether it helped, or its patients had only lived to have it.
 
 A transplant, a second infusion, or any other change comes some time after infusion, and only to
 patients who are event-free until then. Three analyses of the same records:
