@@ -23,7 +23,7 @@ import csv
 import json
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -358,13 +358,13 @@ def verify(raw: dict[str, str]) -> Row:
     return row("pass" if error <= allowed else "fail", computed, remark, error, allowed)
 
 
-def read(path: Path) -> list[dict[str, str]]:
+def read(path: Path, columns: Sequence[str] = COLUMNS) -> list[dict[str, str]]:
     """Return the rows of a table; raise ValueError when it has none or other columns."""
     with path.open(encoding="utf-8", newline="") as stream:
         reader = csv.DictReader(stream)
         rows = list(reader)
-    if reader.fieldnames != COLUMNS:
-        raise ValueError(f"{path} has columns {reader.fieldnames}; it needs {','.join(COLUMNS)}")
+    if reader.fieldnames != columns:
+        raise ValueError(f"{path} has columns {reader.fieldnames}; it needs {','.join(columns)}")
     if not rows:
         raise ValueError(f"{path} has no rows; a table that verifies nothing is no verification")
     return rows
