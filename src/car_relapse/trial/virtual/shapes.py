@@ -159,7 +159,9 @@ class Piecewise:
                 )
         rates = require_non_negative("rates", self.rates, "give a rate for each interval")
         open_end = bool(self.breaks) and self.breaks[-1] == np.inf
-        ends = require_non_negative("breaks", self.breaks[:-1] if open_end else self.breaks, _MONTHS)
+        ends = require_non_negative(
+            "breaks", self.breaks[:-1] if open_end else self.breaks, _MONTHS
+        )
         months = np.append(ends, np.inf) if open_end else ends
         if months.size < 2 or months[0] != 0.0 or not np.all(np.diff(months) > 0):
             raise ParameterError(
