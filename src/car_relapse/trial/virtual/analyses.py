@@ -3,6 +3,7 @@ r"""What is computed from each virtual trial: tests, and the estimates that belo
 Every analysis compares one experimental arm with the control and gives an estimate, its standard
 error and a two-sided p-value. Rank tests estimate the log hazard ratio by one step from no effect,
 score over variance; that is biased towards no effect when the effect is large, as its table shows.
+Weighted tests (early log-rank, Gray) estimate something of the kind, which has no truth here.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from car_relapse.trial.competing_risks import (
 from car_relapse.trial.virtual.design import Arm, Trial
 from car_relapse.trial.virtual.worlds import Estimand, Worlds
 
-__all__ = ["Analysis", "Kind", "Among"]
+__all__ = ["Among", "Analysis", "Kind"]
 
 Kind = Literal["log-rank", "early log-rank", "gray", "incidence", "restricted mean", "share"]
 Among = Literal["all", "responders"]
@@ -153,7 +154,7 @@ class Analysis:
         if self.kind in _TIMED:
             control, experimental = (self._value(a) for a in pair)
             return experimental - control
-        return self._log_ratio(pair) if self.kind in ("log-rank", "early log-rank") else np.nan
+        return self._log_ratio(pair) if self.kind == "log-rank" else float("nan")
 
     def _value(self, arm: Arm) -> float:
         month = float(self.month or 0.0)

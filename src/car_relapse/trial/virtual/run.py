@@ -178,7 +178,7 @@ class Run:
             rejected_error=_share_error(float(hit.mean()), self.replicates),
             rejected_below=float((hit & (value < 0)).mean()),
             estimate=mean,
-            estimate_error=spread / np.sqrt(n) if n else np.nan,
+            estimate_error=float(spread / np.sqrt(n)) if n else np.nan,
             spread=spread,
             std_error=float(error[good].mean()) if n else np.nan,
             truth=truth,
