@@ -110,6 +110,11 @@ class Worlds:
         seen = time <= cut_off
         return np.minimum(time, cut_off), np.where(seen, cause, np.int8(Cause.CENSORED))
 
+    def transplanted(self) -> Floats:
+        """Return the month of each transplant that the trial saw; infinite for the others."""
+        seen = self.transplant < np.minimum(self.time_after, self.cut_off)
+        return np.where(seen, self.transplant, np.inf)
+
 
 def _stream(seed: int, key: tuple[int, ...]) -> np.random.Generator:
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
