@@ -15,7 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import chdtrc
 
-from car_relapse.errors import ParameterError, require_instance, require_positive
+from car_relapse.errors import (
+    ParameterError,
+    require_count,
+    require_instance,
+    require_positive,
+)
 from car_relapse.followup import Cause
 from car_relapse.trial.competing_risks import (
     RiskSets,
@@ -134,8 +139,8 @@ class Analysis:
             words.append(f"of {self.among}")
         return " ".join(words)
 
-    def truth(self, trial: Trial, arm: int) -> float:
-        """Return what the analysis estimates, or NaN where no closed form is known.
+    def truth(self, trial: Trial, arm: int) -> float | None:
+        """Return what the analysis estimates, or None where no closed form is known.
 
         It is a property of the biologies: a rule that hides relapses or their antigens makes
         estimates miss it, and the table shows by how much.
@@ -146,15 +151,25 @@ class Analysis:
             The trial.
         arm : int
             Number of the experimental arm, >= 1.
+
+        Raises
+        ------
+        ParameterError
+            When there is no such arm, or `month` is later than a hazard is known.
         """
+        require_instance("trial", trial, Trial, "give a Trial")
+        arm = require_count(
+            "arm", arm, "1 is the first arm after the control",
+            minimum=1, maximum=len(trial.arms) - 1,
+        )  # fmt: skip
         pair = (trial.arms[0], trial.arms[arm])
         untouched = self.estimand in ("without", "hypothetical")
         if not untouched and any(a.transplant is not None for a in pair):
-            return float("nan")
+            return None
         if self.kind in _TIMED:
             control, experimental = (self._value(a) for a in pair)
             return experimental - control
-        return self._log_ratio(pair) if self.kind == "log-rank" else float("nan")
+        return self._log_ratio(pair) if self.kind == "log-rank" else None
 
     def _value(self, arm: Arm) -> float:
         month = float(self.month or 0.0)
@@ -167,13 +182,13 @@ class Analysis:
         pairs = zip(arm.biology.causes, arm.biology.incidence(month), strict=True)
         return failed + share * sum(float(f) for c, f in pairs if c in self.causes)
 
-    def _log_ratio(self, pair: tuple[Arm, Arm]) -> float:
-        """Return the log hazard ratio where it does not change with time, otherwise NaN."""
+    def _log_ratio(self, pair: tuple[Arm, Arm]) -> float | None:
+        """Return the log hazard ratio where it does not change with time, otherwise None."""
         failures = self.causes is None or Cause.NO_REMISSION in self.causes
         if any(a.biology.frailty is not None for a in pair) or (
             failures and self.among == "all" and min(a.response for a in pair) < 1.0
         ):
-            return float("nan")
+            return None
         totals = []
         shapes = set()
         for arm in pair:
@@ -185,7 +200,7 @@ class Analysis:
             shapes |= {h.shape for h, _ in counted}
             totals.append(sum(s for _, s in counted))
         if len(shapes) != 1 or min(totals) <= 0.0:
-            return float("nan")
+            return None
         return float(np.log(totals[1] / totals[0]))
 
 

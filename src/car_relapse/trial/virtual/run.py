@@ -45,7 +45,10 @@ _TASK = 200_000  # patients per task, at least one block
 
 @dataclass(frozen=True, kw_only=True)
 class Performance:
-    """How one analysis of one arm does over all trials: a row of the table."""
+    """How one analysis of one arm does over all trials: a row of the table.
+
+    None stands where nothing is known: no trial could be analysed, or there is no `truth`.
+    """
 
     arm: str
     """Experimental arm."""
@@ -61,21 +64,21 @@ class Performance:
     """Its Monte Carlo standard error."""
     rejected_below: float
     """Share of trials with such a p-value and an estimate below 0: fewer events, or less time."""
-    estimate: float
+    estimate: float | None
     """Mean estimate: log hazard ratio (by one step), or difference, experimental less control."""
-    estimate_error: float
+    estimate_error: float | None
     """Its Monte Carlo standard error."""
-    spread: float
+    spread: float | None
     """Standard deviation of the estimates between trials."""
-    std_error: float
+    std_error: float | None
     """Mean of the standard errors that the analysis states; to be compared with `spread`."""
-    truth: float
-    """What is estimated; NaN where no closed form is known."""
-    bias: float
+    truth: float | None
+    """What is estimated; None where no closed form is known."""
+    bias: float | None
     """Mean estimate less truth; its Monte Carlo error is `estimate_error`."""
-    coverage: float
+    coverage: float | None
     """Share of the trials that were analysed whose 95 % interval holds the truth."""
-    coverage_error: float
+    coverage_error: float | None
     """Its Monte Carlo standard error."""
 
 
@@ -163,33 +166,36 @@ class Run:
         good = ~np.isnan(p)
         n = int(good.sum())
         hit = p < alpha
+        share = float(hit.mean())
         truth = self.analyses[number].truth(self.trial, arm + 1)
-        z = -float(ndtri(0.025))
-        covered = np.abs(value[good] - truth) <= z * error[good]
-        coverage = float(covered.mean()) if n and np.isfinite(truth) else np.nan
-        mean = float(value[good].mean()) if n else np.nan
-        spread = float(value[good].std(ddof=1)) if n > 1 else np.nan
+        mean = spread = bias = coverage = None
+        if n:
+            mean, spread = float(value[good].mean()), float(value[good].std())
+            if truth is not None:
+                bias = mean - truth
+                held = np.abs(value[good] - truth) <= -float(ndtri(0.025)) * error[good]
+                coverage = float(held.mean())
         return Performance(
             arm=self.trial.arms[arm + 1].name,
             analysis=self.analyses[number].name,
             trials=self.replicates,
             failed=self.replicates - n,
-            rejected=float(hit.mean()),
-            rejected_error=_share_error(float(hit.mean()), self.replicates),
+            rejected=share,
+            rejected_error=_share_error(share, self.replicates),
             rejected_below=float((hit & (value < 0)).mean()),
             estimate=mean,
-            estimate_error=float(spread / np.sqrt(n)) if n else np.nan,
+            estimate_error=None if spread is None else float(spread / np.sqrt(n)),
             spread=spread,
-            std_error=float(error[good].mean()) if n else np.nan,
+            std_error=float(error[good].mean()) if n else None,
             truth=truth,
-            bias=mean - truth,
+            bias=bias,
             coverage=coverage,
-            coverage_error=_share_error(coverage, n),
+            coverage_error=None if coverage is None else _share_error(coverage, n),
         )
 
 
 def _share_error(share: float, n: int) -> float:
-    return float(np.sqrt(share * (1.0 - share) / n)) if n else float("nan")
+    return float(np.sqrt(share * (1.0 - share) / n))
 
 
 def _level(alpha: float) -> float:
