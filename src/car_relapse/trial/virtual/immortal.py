@@ -25,9 +25,9 @@ from scipy.special import chdtrc, expit
 
 from car_relapse.errors import ParameterError, require_non_negative, require_positive
 
-__all__ = ["Comparison", "Ratios", "transplant_ratios"]
+__all__ = ["Ratios", "TransplantComparison", "transplant_ratios"]
 
-Comparison = Literal["ever", "landmark", "time-dependent"]
+TransplantComparison = Literal["ever", "landmark", "time-dependent"]
 
 Floats = NDArray[np.float64]
 
@@ -81,7 +81,7 @@ def transplant_ratios(
     time: ArrayLike,
     event: ArrayLike,
     transplant: ArrayLike,
-    comparison: Comparison,
+    comparison: TransplantComparison,
     *,
     landmark: float | None = None,
 ) -> Ratios:
@@ -129,10 +129,10 @@ def transplant_ratios(
         raise ParameterError(
             "transplant is negative or no number; it must be a month >= 0; give infinity for none"
         )
-    if comparison not in get_args(Comparison):
+    if comparison not in get_args(TransplantComparison):
         raise ParameterError(
-            f"comparison is {comparison!r}; it must be one of {', '.join(get_args(Comparison))}; "
-            "choose one"
+            f"comparison is {comparison!r}; it must be one of "
+            f"{', '.join(get_args(TransplantComparison))}; choose one"
         )
     if (landmark is not None) != (comparison == "landmark"):
         raise ParameterError(
