@@ -181,6 +181,13 @@ def test_failures_are_counted_and_do_not_reject() -> None:
     assert (row.failed, row.rejected, row.estimate, row.spread) == (50, 0.0, None, None)
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_trial_without_any_response_fails_and_does_not_warn() -> None:
+    rows = run(trial(8, pair(response=0.01)), EVERY, 50, seed=16).table()
+    assert rows[0].failed > 0
+    assert all(row.rejected < 0.1 for row in rows)
+
+
 def test_two_tests_of_the_same_trials_differ_with_a_smaller_error() -> None:
     found = run(trial(200), EVERY[:2], 1000, seed=17)
     gain, error = found.gain(0, 1)

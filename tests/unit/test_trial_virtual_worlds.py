@@ -48,10 +48,10 @@ def test_calendar_and_loss_end_follow_up_as_stated() -> None:
 
 
 def test_arms_have_their_sizes() -> None:
-    arms = (*pair(), Arm(name="sequential", biology=DUAL, weight=2.0))
+    arms = (*pair(), Arm(name="sequential", biology=DUAL, allocation=2.0))
     assert trial(101, arms).sizes == (25, 25, 51)
     assert sum(trial(7, arms).sizes) == 7
-    large = Arm(name="large", biology=DUAL, weight=1e6)
+    large = Arm(name="large", biology=DUAL, allocation=1e6)
     assert trial(6, (*pair(), large)).sizes == (2, 2, 2)
     assert trial(9, (*pair(), large)).sizes == (2, 2, 5)
 

@@ -39,22 +39,22 @@ _FAR = 15.0  # a log ratio beyond it stands for infinity: one group has no event
 class Ratios:
     """Hazard ratios of the transplanted to the others, one per trial: shape (trials,).
 
-    NaN where a trial does not tell: one side has no patients at risk or no event.
+    A trial does not tell where one side has no patients at risk or no event.
     """
 
     log_ratio: Floats
-    """Natural log of the hazard ratio."""
+    """Natural log of the hazard ratio; NaN where a trial does not tell."""
     std_error: Floats
-    """Its standard error."""
+    """Its standard error; NaN where a trial does not tell."""
 
     @property
     def p_value(self) -> Floats:
-        """Two-sided p-value of Wald's test."""
+        """Two-sided p-value of Wald's test; NaN where a trial does not tell."""
         return np.asarray(chdtrc(1.0, (self.log_ratio / self.std_error) ** 2))
 
     @property
     def mean_ratio(self) -> float:
-        """Geometric mean of the hazard ratios of the trials that tell."""
+        """Geometric mean of the hazard ratios of the trials that tell; NaN where none does."""
         told = self.log_ratio[~np.isnan(self.log_ratio)]
         return float(np.exp(told.mean())) if told.size else float("nan")
 
