@@ -12,7 +12,7 @@ from car_relapse.scenario import Scenario
 from car_relapse.trial import virtual
 
 from .builders import cohort
-from .draws import Context, Draw, between, maybe, one_of, part, row, whole
+from .draws import Context, Draw, between, maybe, one_of, row, whole
 
 _CAUSES = (Cause.ANTIGEN_NEGATIVE, Cause.ANTIGEN_POSITIVE, Cause.DEATH)
 _months = between(0.01, 1e4, 24.0)
@@ -206,7 +206,6 @@ RULES: list[tuple[str, Draw]] = [
         ),
     ),
     (_A + r"Mechanism\.incidence_error\.month", between(0.1, 12.0)),
-    (_A + r"\w+\.share", part),
 ]
 
 RESULTS = [
