@@ -10,6 +10,7 @@ from car_relapse.trial.single_arm.bayes import (
     predictive_probability,
     probability_better,
 )
+from car_relapse.trial.single_arm.historical import historical_belief
 from car_relapse.trial.single_arm.inference import (
     TwoStageResult,
     after_two_stages,
@@ -17,7 +18,7 @@ from car_relapse.trial.single_arm.inference import (
 )
 from car_relapse.trial.single_arm.looks import Looks, Operating
 from car_relapse.trial.single_arm.one_stage import ahern, exact_test, fleming_patients
-from car_relapse.trial.single_arm.simon import SimonDesigns, simon
+from car_relapse.trial.single_arm.two_stage import SimonDesigns, simon
 
 __all__ = [
     "Looks",
@@ -28,6 +29,7 @@ __all__ = [
     "ahern",
     "exact_test",
     "fleming_patients",
+    "historical_belief",
     "posterior_looks",
     "predictive_looks",
     "predictive_probability",

@@ -45,8 +45,10 @@ def _success_total(largest: int, null: float, success: float, prior: Prior) -> i
 
 def _predictive(x: int, n: int, largest: int, total: int, prior: Prior) -> float:
     """Return the chance that `total` responses are reached, after x in n patients."""
+    if x >= total:
+        return 1.0
     m = largest - n
-    y = np.arange(max(total - x, 0), m + 1)
+    y = np.arange(total - x, m + 1)
     a, b = prior[0] + x, prior[1] + n - x
     log_ways = gammaln(m + 1) - gammaln(y + 1) - gammaln(m - y + 1)
     mass = np.exp(log_ways + betaln(a + y, b + m - y) - betaln(a, b))

@@ -90,7 +90,7 @@ def _best(
         strictest = int(np.count_nonzero(other.tail[n1][1:] >= 1.0 - beta))
         if not strictest or n1 + null.tail[n1][strictest] * (n - n1) >= below:
             continue
-        width = 4
+        width = 2
         while True:
             totals = np.arange(max(largest - width, 2), largest + 1)
             error = null.success(n1, n, totals)[1 : strictest + 1]
