@@ -21,7 +21,8 @@ later weights depend on. With :math:`A = w\,T_0T_1/(T_0+T_1)` and the running su
     \frac{\hat S_g(t^-)^2}{Y_g^2}\,d'_g ,
 
 where :math:`d'_g` counts the events of other causes, and tied events are thinned by
-:math:`(Y-d)/(Y-1)` as in the log-rank test. R's cmprsk gives the same numbers.
+:math:`(Y-d)/(Y-1)` as in the log-rank test, with :math:`\hat S_g(t^-)(T_0+T_1)` for Y in the first
+term. R's cmprsk gives the same numbers.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ from car_relapse.trial.competing_risks.risk_sets import (
 )
 
 __all__ = ["gray_tests"]
+
+_LEAST = 1e-300
 
 
 def gray_tests(data: RiskSets, *, of: int, rho: float = 0.0) -> RankTests:
@@ -75,14 +78,17 @@ def gray_tests(data: RiskSets, *, of: int, rho: float = 0.0) -> RankTests:
         had = np.cumsum(steps, axis=1)
         had -= steps
         counted.append((1.0 - had) * standing[group])  # R_g
-    total = standing[0] + standing[1]
+    total, everybody = standing[0] + standing[1], counted[0] + counted[1]
+    if data.first is not None:
+        # After the first of a time at which all patients fail nobody counts, and nothing happens.
+        total, everybody = (np.maximum(some, _LEAST) for some in (total, everybody))
     events = own[0] + own[1]
     step = events / total
     pooled_after = np.cumsum(step, axis=1)
     np.subtract(1.0, pooled_after, out=pooled_after)
     pooled = pooled_after + step
     direct = standing[0] * standing[1] / total
-    share = counted[1] / (counted[0] + counted[1])
+    share = counted[1] / everybody
     if power == 0.0:
         observed = np.count_nonzero(data.marks(of, 1), axis=1).astype(float)
         expected = per_trial(events, share)
@@ -93,7 +99,7 @@ def gray_tests(data: RiskSets, *, of: int, rho: float = 0.0) -> RankTests:
 
     to_come = direct * step
     # Once a group is used up the pooled incidence may pass 1, but then nothing is to come.
-    to_come /= pooled if pooled.min() > 0.0 else np.maximum(pooled, 1e-300)
+    to_come /= pooled if pooled.min() > 0.0 else np.maximum(pooled, _LEAST)
     np.cumsum(to_come, axis=1, out=to_come)
     np.subtract(to_come[:, -1:], to_come, out=to_come)
     left = to_come * pooled_after

@@ -82,8 +82,8 @@ def require_two_groups(groups: int) -> None:
 
 def thinned(events: Floats, at_risk: Floats) -> Floats:
     """Return the events times (Y-d)/(Y-1), the share of their variance that ties leave."""
-    lost = np.maximum(events - 1.0, 0.0) / np.maximum(at_risk - 1.0, 1.0)
-    return events * np.maximum(1.0 - lost, 0.0)
+    others = np.where(at_risk == 1.0, 1.0, at_risk - 1.0)
+    return events * (1.0 - np.maximum(events - 1.0, 0.0) / others)
 
 
 def log_rank_tests(data: RiskSets, *, of: int | None = None, early: bool = False) -> RankTests:
