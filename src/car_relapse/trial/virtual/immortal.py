@@ -115,7 +115,7 @@ def transplant_ratios(
     ...     [[1, 2, 3, 4, 5, 6]], [[1, 1, 1, 0, 1, 0]], [[np.inf, np.inf, 2, np.inf, 3, 1]], "ever"
     ... )
     >>> found.log_ratio.round(2)
-    array([-1.3])
+    array([-1.23])
     """
     t = require_non_negative("time", time, "give months from infusion, trials by patients")
     happened = np.asarray(event).astype(bool)
