@@ -57,6 +57,15 @@ def test_results_are_the_same_bits_however_a_run_is_spread() -> None:
     assert not np.array_equal(run(design, EVERY, 1200, seed=5, scenario=1).p_value, fewer.p_value)
 
 
+def test_large_trials_come_in_small_blocks_with_the_same_bits() -> None:
+    design = trial(50_000)
+    assert (design.block, trial(2500).block, trial(40).block) == (50, 1000, 1000)
+    design = replace(design, patients=25_000)
+    whole = run(design, (ESCAPE,), 101, seed=5)
+    again = run(design, (ESCAPE,), 101, seed=5, chunk=1)
+    np.testing.assert_array_equal(whole.p_value, again.p_value)
+
+
 def test_a_cluster_gives_the_same_bits() -> None:
     pytest.importorskip("distributed")
     with local_cluster(1, own_processes=False) as client:

@@ -15,10 +15,9 @@ from car_relapse.trial.virtual.mechanistic import Mechanism, biology_of, from_co
 from car_relapse.trial.virtual.run import Performance, Run, run
 from car_relapse.trial.virtual.search import SampleSize, sample_size
 from car_relapse.trial.virtual.shapes import Constant, Decay, Piecewise, Shape, Weibull
-from car_relapse.trial.virtual.worlds import BLOCK, Estimand, Worlds, generate
+from car_relapse.trial.virtual.worlds import Estimand, Worlds, generate
 
 __all__ = [
-    "BLOCK",
     "Among",
     "Analysis",
     "Arm",

@@ -26,6 +26,7 @@ __all__ = ["Arm", "TransplantPolicy", "Trial"]
 
 MOST_PATIENTS = 10**5
 _MOST_ARMS = 10
+_BLOCK, _BLOCK_PATIENTS = 1000, 2_500_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,6 +201,14 @@ class Trial:
         """Longest time after infusion for which anybody is watched, months."""
         end = self.follow_up + self.accrual
         return float(end if self.longest is None else min(end, self.longest))
+
+    @property
+    def block(self) -> int:
+        """Trials that share their random streams: 1,000, or fewer where a trial is large.
+
+        Results depend on nothing smaller or larger; memory is that of one block.
+        """
+        return min(_BLOCK, max(1, _BLOCK_PATIENTS // self.patients))
 
     @property
     def sizes(self) -> tuple[int, ...]:

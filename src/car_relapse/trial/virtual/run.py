@@ -1,7 +1,7 @@
 r"""Run virtual trials: every analysis on the same data sets, on as many processors as there are.
 
-Trials come in blocks of 1,000 with random streams of their own, so results are the same, bit for
-bit, in whatever parts and on however many workers they are run. Each number of a table has its
+Trials come in blocks (`Trial.block`) with random streams of their own, so results are the same, bit
+for bit, in whatever parts and on however many workers they are run. Each number of a table has its
 Monte Carlo standard error: :math:`\sqrt{p(1-p)/R}` of a share of R trials.
 
 An analysis that cannot be made (no event in an arm, nobody followed to the month) counts as no
@@ -30,7 +30,7 @@ from car_relapse.progress import Meter, Progress
 from car_relapse.scaleout import require_versions, versions
 from car_relapse.trial.virtual.analyses import Analysis, Reader
 from car_relapse.trial.virtual.design import Trial
-from car_relapse.trial.virtual.worlds import BLOCK, generate
+from car_relapse.trial.virtual.worlds import generate
 from car_relapse.workers import Span, place_of, processes, results
 
 __all__ = ["Performance", "Run", "run"]
@@ -216,9 +216,10 @@ def _trials(
     arms = len(trial.arms) - 1
     found = np.empty((3, arms, len(analyses), last - first))
     step = max(1, _CELLS // trial.patients)
-    for start in range(first, last, BLOCK):
-        count = min(BLOCK, last - start)
-        worlds = generate(trial, count, seed=seed, scenario=scenario, block=start // BLOCK)
+    block = trial.block
+    for start in range(first, last, block):
+        count = min(block, last - start)
+        worlds = generate(trial, count, seed=seed, scenario=scenario, block=start // block)
         for row in range(0, count, step):
             rows = slice(row, min(row + step, count))
             place = slice(start - first + rows.start, start - first + rows.stop)
@@ -265,7 +266,7 @@ def run(
     workers : int, optional
         Processes of this machine to run on, with the same results; not with a `client`.
     chunk : int, optional
-        Trials per task, rounded up to whole blocks of 1,000; changes speed, never results.
+        Trials per task, rounded up to whole blocks (`Trial.block`); changes speed, never results.
     progress : bool or callable, optional
         As in `car_relapse.cohort.simulate`; patients of all trials are counted.
 
@@ -309,9 +310,9 @@ def run(
     )
     root = require_count("seed", seed, "give a whole number >= 0", maximum=None)
     number = require_count("scenario", scenario, "give a whole number >= 0", maximum=2**31)
-    asked = max(BLOCK, _TASK // trial.patients) if chunk is None else chunk
+    asked = max(trial.block, _TASK // trial.patients) if chunk is None else chunk
     step = require_count("chunk", asked, "give a number of trials per task", minimum=1)
-    step = -(-step // BLOCK) * BLOCK
+    step = -(-step // trial.block) * trial.block
     if client is not None and workers is not None:
         raise ParameterError(
             f"workers is {workers!r} and there is a client; a run is spread over processes of this "

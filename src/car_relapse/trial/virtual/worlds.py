@@ -7,9 +7,9 @@ in month s does is applied to the same draws: where :math:`\Lambda_k(s) < E_k`, 
 :math:`\theta`. So every patient has two futures, with and without a transplant, that differ by
 nothing else, and all estimands can be read from one set of patients.
 
-The random numbers of a block of 1,000 trials have a stream of their own for every quantity, keyed
-by seed, scenario, block, arm and quantity. A quantity that a trial does not need is not drawn, and
-shifts no other.
+The random numbers of a block of trials (`Trial.block`) have a stream of their own for every
+quantity, keyed by seed, scenario, block, arm and quantity. A quantity that a trial does not need is
+not drawn, and shifts no other.
 """
 
 from __future__ import annotations
@@ -24,10 +24,7 @@ from car_relapse.errors import ParameterError, require_count, require_instance
 from car_relapse.followup import Cause
 from car_relapse.trial.virtual.design import Arm, TransplantPolicy, Trial
 
-__all__ = ["BLOCK", "Estimand", "Worlds", "generate"]
-
-BLOCK = 1000
-"""Trials per block of random streams; results never depend on anything smaller or larger."""
+__all__ = ["Estimand", "Worlds", "generate"]
 
 Estimand = Literal["policy", "composite", "hypothetical", "competing", "without"]
 
@@ -258,16 +255,16 @@ def _untested(cause: Codes, untested: NDArray[np.bool_], as_: str) -> Codes:
 
 
 def generate(
-    trial: Trial, trials: int = BLOCK, *, seed: int, scenario: int = 0, block: int = 0
+    trial: Trial, trials: int | None = None, *, seed: int, scenario: int = 0, block: int = 0
 ) -> Worlds:
-    """Return the patients of up to 1,000 virtual trials.
+    """Return the patients of one block of virtual trials, or of its first ones.
 
     Parameters
     ----------
     trial : Trial
         The design.
     trials : int, optional
-        Number of trials, from 1 to 1,000; fewer are the first of the block.
+        Number of trials, from 1 to `Trial.block`, the default; fewer are the first of the block.
     seed : int
         Seed, >= 0.
     scenario : int, optional
@@ -298,7 +295,8 @@ def generate(
     (10, 100)
     """
     require_instance("trial", trial, Trial, "give a Trial")
-    count = require_count("trials", trials, "give up to one block", minimum=1, maximum=BLOCK)
+    asked = trial.block if trials is None else trials
+    count = require_count("trials", asked, "give up to one block", minimum=1, maximum=trial.block)
     root = require_count("seed", seed, "give a whole number >= 0", maximum=None)
     number = require_count("scenario", scenario, "give a whole number >= 0", maximum=2**31)
     part = require_count("block", block, "count from 0", maximum=2**31)
