@@ -257,6 +257,7 @@ def test_every_estimand_has_its_name_in_the_table() -> None:
         (lambda: Analysis(kind="log-rank", causes=()), "or None for any"),
         (lambda: run(trial(), (), 10, seed=1), "1 to 100 analyses"),
         (lambda: run(trial(), EVERY, 10, seed=1, client=object(), workers=2), "not both"),
+        (lambda: run(trial(longest=12), EVERY, 10, seed=1), "nobody is watched after month 12"),
         (lambda: run(trial(), EVERY, 10, seed=1).table(alpha=1.0), "alpha is 1"),
         (lambda: run(trial(), EVERY, 10, seed=1).gain(0, 9), "analysis is 9"),
         (lambda: sample_size(trial(), ESCAPE, power=0.04, seed=1), "power is 0.04"),

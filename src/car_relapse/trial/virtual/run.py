@@ -277,8 +277,8 @@ def run(
     Raises
     ------
     ParameterError
-        When there is no analysis, a number is out of range, or there are both `client` and
-        `workers`.
+        When there is no analysis, or one of a month that nobody reaches; a number is out of range;
+        or there are both `client` and `workers`.
 
     Examples
     --------
@@ -305,6 +305,11 @@ def run(
         )
     for analysis in analyses:
         require_instance("analyses", analysis, Analysis, "give an Analysis")
+        if analysis.month is not None and analysis.month > trial.last_month:
+            raise ParameterError(
+                f"month is {analysis.month:g} in {analysis.name!r}; nobody is watched after month "
+                f"{trial.last_month:g}; give an earlier month, or follow longer"
+            )
     count = require_count(
         "replicates", replicates, "give a number of trials", minimum=1, maximum=MOST_REPLICATES
     )
