@@ -19,7 +19,9 @@ def _each(units: int, one: One) -> Work:
     time, cause = trials(units)
 
     def work(_: int) -> Floats:
-        return np.array([one(t, c) for t, c in zip(time, cause, strict=True)])
+        # Standard errors divide by the nobody who is left after the last patient.
+        with np.errstate(all="ignore"):
+            return np.array([one(t, c) for t, c in zip(time, cause, strict=True)])
 
     def summary(found: Floats) -> dict[str, Any]:
         own = answers(units)[:, : found.shape[1]]

@@ -18,13 +18,25 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
 # The benchmarks are a folder of scripts, found only once the path above is set.
-from benchmarks import many_patients, r1, r1_model, r1n, r1r, r2, r3, r3_model, scale  # noqa: E402
+from benchmarks import (  # noqa: E402
+    many_patients,
+    r1,
+    r1_model,
+    r1n,
+    r1r,
+    r2,
+    r3,
+    r3_model,
+    r4,
+    r4_model,
+    scale,
+)
 from benchmarks import survival_states as survival  # noqa: E402
 from benchmarks.__main__ import BENCHMARKS, KEPT_FROM  # noqa: E402
 from benchmarks.contest import Contestant, Entry, contest  # noqa: E402
 from benchmarks.demands import DEMANDS, Demand  # noqa: E402
 from benchmarks.machine import PACKAGES  # noqa: E402
-from benchmarks.peers import exact_cells, odeint  # noqa: E402
+from benchmarks.peers import exact_cells, odeint, trial_tests  # noqa: E402
 from benchmarks.results import (  # noqa: E402
     RESULTS,
     Result,
@@ -42,6 +54,7 @@ CONTESTANTS = {
     "R1r": r1r.CONTESTANTS,
     "R2": r2.CONTESTANTS,
     "R3": r3.CONTESTANTS,
+    "R4": r4.CONTESTANTS,
     "survival": survival.CONTESTANTS,
     "batch": many_patients.CONTESTANTS,
     "S": scale.CONTESTANTS,
@@ -121,6 +134,7 @@ def test_medians_ranges_and_verdicts_follow_from_the_rounds(stored):
 def test_ratios_are_those_of_the_same_round(stored):
     for name, own, peers in (
         ("R3", r3.BATCH, [r3.ODEINT, r3.ROADRUNNER, r3.DIFFRAX]),
+        ("R4", r4.OWN, [r4.STATSMODELS, r4.SKSURV, r4.LIFELINES_LOG_RANK, r4.LIFELINES]),
         ("R2", r2.LEAP, ["rebop", "GillesPy2 C++", "COPASI direct method", "libRoadRunner"]),
     ):
         entries = {e["name"]: e for e in stored["benchmarks"][name]["entries"]}
@@ -338,6 +352,17 @@ def test_a_lost_clone_counts_as_an_error_of_all_of_it():
     found = r3_model.errors(cells)
     assert found["median_relative_error"] == 0.0
     assert found["largest_error_above_one_cell"] == 1.0
+
+
+def test_the_trials_of_r4_are_analysed_as_by_a_peer():
+    work, summary = trial_tests.statsmodels(40)
+    assert summary(work(0))["largest_difference"] < 1e-12
+    for prepare in (r4_model.everything, r4_model.log_rank, r4_model.gray):
+        work, summary = prepare(2 * r4_model.BLOCK)
+        assert 0.05 < summary(work(0))["power"] < 0.9
+    # 60 per arm; the hazard of any event falls from 0.04 to 0.03 a month.
+    work, summary = r4_model.everything(8 * r4_model.BLOCK)
+    assert summary(work(0))["power"] == pytest.approx(0.245, abs=0.04)
 
 
 @pytest.mark.parametrize("antigens", [1, 3])

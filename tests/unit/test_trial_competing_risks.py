@@ -248,6 +248,23 @@ def test_patients_left_out_do_not_count(tied):
             np.testing.assert_allclose(analyse(found)[i], analyse(alone)[0], rtol=1e-10)
 
 
+@BOTH
+def test_three_groups_have_the_curves_of_each_alone(tied):
+    time, cause, _ = draw(13, 1, 60, tied=tied)
+    group = np.arange(60) % 3
+    data = risk_sets(time, cause, group)
+    for g in range(3):
+        alone = risk_sets(time[0, group == g], cause[0, group == g])
+        for analyse in (
+            lambda d: incidences(d, [1.0, 3.0], of=2).std_error,
+            lambda d: event_free(d, [1.0, 3.0]).interval()[0],
+            lambda d: restricted_means(d, 3.0).std_error,
+            medians,
+        ):
+            np.testing.assert_allclose(analyse(data)[0, g], analyse(alone)[0, 0], rtol=1e-10)
+    np.testing.assert_array_equal(data.events(of=2).sum(), (cause == 2).sum())
+
+
 def test_one_minus_kaplan_meier_is_too_high():
     data = risk_sets(*draw(9, 50, 100, tied=False))
     honest, naive = (f(data, 5.0, of=1).value for f in (incidences, naive_incidences))

@@ -18,6 +18,7 @@ By group, the Kaplan-Meier curve :math:`\hat S`, the Aalen-Johansen estimate
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal, TypeVar
 
 import numpy as np
@@ -35,9 +36,7 @@ from car_relapse.trial.competing_risks.rank_tests import thinned
 from car_relapse.trial.competing_risks.risk_sets import (
     Floats,
     RiskSets,
-    just_before,
     per_trial,
-    product_limit,
     require_cause,
 )
 
@@ -102,7 +101,7 @@ class _Times:
 
 
 def _probabilities(
-    at: _Times, values: list[Floats], variances: list[Floats], of: int | None, *, free: bool
+    at: _Times, values: list[Floats], variances: list[Floats], of: int | None
 ) -> Probabilities:
     """Return estimates by group, NaN where the group was not followed so long."""
     groups = range(at.data.groups)
@@ -112,7 +111,7 @@ def _probabilities(
     return Probabilities(
         value=at.shaped([np.where(k, v, np.nan) for k, v in zip(known, values, strict=True)]),
         variance=at.shaped([np.where(k, v, np.nan) for k, v in zip(known, variances, strict=True)]),
-        event_free=free,
+        event_free=of is None,
         none=at.shaped([h == 0 for h in happened]),
         everyone=at.shaped([(h == s) & (s > 0) for h, s in zip(happened, size, strict=True)]),
         known=at.shaped(size),
@@ -168,7 +167,7 @@ def event_free(data: RiskSets, times: ArrayLike) -> Probabilities:
         values.append(at.read(curve, 1.0))
         hazard = data.hazard(None, group)
         variances.append(_jackknife(at, group, 1.0 - curve, before, hazard, hazard))
-    return _probabilities(at, values, variances, None, free=True)
+    return _probabilities(at, values, variances, None)
 
 
 def naive_incidences(data: RiskSets, times: ArrayLike, *, of: int) -> Probabilities:
@@ -191,15 +190,10 @@ def naive_incidences(data: RiskSets, times: ArrayLike, *, of: int) -> Probabilit
     ParameterError
         When a time is negative or not finite, or `of` is not a whole number >= 1.
     """
-    at, of = _Times(data, times), require_cause(of)
-    values, variances = [], []
-    for group in range(data.groups):
-        hazard = data.hazard(of, group)
-        curve = product_limit(hazard)
-        before = just_before(curve, 1.0)
-        values.append(1.0 - at.read(curve, 1.0))
-        variances.append(_jackknife(at, group, 1.0 - curve, before, hazard, hazard))
-    return _probabilities(at, values, variances, of, free=False)
+    require_instance("data", data, RiskSets, "give what risk_sets returns")
+    mine = data.marks(require_cause(of))
+    known = event_free(replace(data, code=np.where(mine, data.code, data.label)), times)
+    return replace(known, value=1.0 - known.value, event_free=False)
 
 
 def _cmprsk(at: _Times, of: int, group: int, share: Floats) -> Floats:
@@ -275,7 +269,7 @@ def incidences(
         known = [at.followed(g) for g in range(data.groups)]
         value = at.shaped([np.where(k, v, np.nan) for k, v in zip(known, values, strict=True)])
         return Estimates(value=value, variance=np.full(value.shape, np.nan))
-    return _probabilities(at, values, variances, of, free=False)
+    return _probabilities(at, values, variances, of)
 
 
 def restricted_means(data: RiskSets, until: float) -> Estimates:

@@ -69,15 +69,12 @@ def gray_tests(data: RiskSets, *, of: int, rho: float = 0.0) -> RankTests:
     require_two_groups(data.groups)
     own = [data.events(of, group) for group in (0, 1)]
     after = [_no_zeros(data.event_free_after(group)) for group in (0, 1)]
-    standing, rate, counted = [], [], []
-    for group in (0, 1):
-        before = data.event_free_before(group)
-        standing.append(data.at_risk_in(group) / _no_zeros(before))  # T_g
-        rate.append(data.per_patient(group) * before)  # 1/T_g, and 0 where nobody is at risk
-        steps = own[group] * rate[group]
-        had = np.cumsum(steps, axis=1)
-        had -= steps
-        counted.append((1.0 - had) * standing[group])  # R_g
+    # T_g and its inverse, which is wrong where nobody of the group is at risk; but what it weighs
+    # there is 0, since nothing is to come.
+    before = [data.event_free_before(group) for group in (0, 1)]
+    standing = [data.at_risk_in(g) / _no_zeros(before[g]) for g in (0, 1)]
+    rate = [before[g] / data.divisor(g) for g in (0, 1)]
+    counted = [standing[g] * still for g, still in enumerate(_still_without(own, rate))]  # R_g
     total, everybody = standing[0] + standing[1], counted[0] + counted[1]
     if data.first is not None:
         # After the first of a time at which all patients fail nobody counts, and nothing happens.
@@ -90,7 +87,7 @@ def gray_tests(data: RiskSets, *, of: int, rho: float = 0.0) -> RankTests:
     direct = standing[0] * standing[1] / total
     share = counted[1] / everybody
     if power == 0.0:
-        observed = np.count_nonzero(data.marks(of, 1), axis=1).astype(float)
+        observed = np.einsum("ij->i", own[1])
         expected = per_trial(events, share)
     else:
         weight = np.maximum(pooled, 0.0) ** power
@@ -110,7 +107,7 @@ def gray_tests(data: RiskSets, *, of: int, rho: float = 0.0) -> RankTests:
         others = data.events(None, group) - own[group]
         jumps = step
         if data.first is not None:
-            jumps = thinned(events, total * data.event_free_before(group)) / total
+            jumps = thinned(events, total * before[group]) / total
             others = thinned(others, data.at_risk_in(group))
         size = direct - moved
         size *= size
@@ -128,3 +125,14 @@ def _no_zeros(curve: Floats) -> Floats:
     if curve[:, -1].min() > 0.0:
         return curve
     return np.where(curve > 0.0, curve, np.inf)
+
+
+def _still_without(own: list[Floats], rate: list[Floats]) -> tuple[Floats, Floats]:
+    """Return one minus the incidence in both groups, just before each patient."""
+    # Two running sums for the time of one.
+    steps = np.empty(own[0].shape, dtype=complex)
+    np.multiply(own[0], rate[0], out=steps.real)
+    np.multiply(own[1], rate[1], out=steps.imag)
+    had = np.cumsum(steps, axis=1)
+    had -= steps
+    return 1.0 - had.real, 1.0 - had.imag

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from car_relapse.errors import ParameterError, require_non_negative
 from car_relapse.trial.competing_risks.gray import gray_tests
 from car_relapse.trial.competing_risks.rank_tests import RankTests, log_rank_tests
-from car_relapse.trial.competing_risks.risk_sets import one_data_set
+from car_relapse.trial.competing_risks.risk_sets import one_data_set, require_cause
 
 __all__ = ["RankTest", "gray_test", "log_rank", "one_sample_log_rank"]
 
@@ -160,6 +160,7 @@ def one_sample_log_rank(
     >>> round(one_sample_log_rank([1, 0, 0, 1], [0.5, 1.0, 0.5, 1.5]).z, 3)
     -0.802
     """
+    of = None if of is None else require_cause(of)
     known = require_non_negative("cumulative_hazard", cumulative_hazard, "give one per patient")
     data = one_data_set(known, cause, None)
     expected = np.array([known.sum()])

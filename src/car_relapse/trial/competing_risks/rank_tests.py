@@ -10,7 +10,7 @@ with d events among Y at risk, :math:`d_1` and :math:`Y_1` of them experimental,
 :math:`U^2/V` is compared with the chi-square law of one degree of freedom (Mantel 1966). For one
 cause, the events of other causes leave the risk set as censored patients do: the test compares
 cause-specific hazards, not probabilities. With :math:`w = \hat S(t^-)` of both groups together it
-is Peto and Peto's test (doi:10.2307/2344317), which weighs early events more.
+is the test of Peto and Peto (1972), which weighs early events more.
 """
 
 from __future__ import annotations

@@ -32,6 +32,7 @@ Floats = NDArray[np.float64]
 MOST_CODES = 127
 """Causes and groups are kept together in one byte, for speed."""
 
+_MONTHS = "give months from infusion, one per patient"
 _CAUSE = f"give {CENSORED} for censored patients and a whole number >= 1 for each cause"
 _GROUP = "give 0 for control and 1 for experimental, or 0, 1, 2, ... for more groups"
 
@@ -134,10 +135,6 @@ class RiskSets:
     def _divisors(self) -> tuple[Floats, ...]:
         return tuple(np.maximum(at_risk, 1.0) for at_risk in self._by_group)
 
-    def per_patient(self, group: int) -> Floats:
-        """Return one over the patients of a group at risk, and 0 where there is none."""
-        return np.minimum(self._by_group[group], 1.0) / self._divisors[group]
-
     def hazard(self, of: int | None, group: int) -> Floats:
         """Return the events of a group per patient at risk; 0 where nobody is."""
         return self.events(of, group) / self._divisors[group]
@@ -185,14 +182,16 @@ def per_trial(first: Floats, second: Floats) -> Floats:
 
 
 def _codes(name: str, values: ArrayLike, shape: tuple[int, ...], remedy: str) -> NDArray[np.int8]:
-    given = np.asarray(values)
-    if given.dtype == bool or not np.issubdtype(given.dtype, np.integer):
-        given = require_non_negative(name, values, remedy)
-        broken = given != np.floor(given)
+    if isinstance(values, np.ndarray) and values.dtype.kind in "iu":
+        given: NDArray[np.generic] = values
+    else:
+        numbers = require_non_negative(name, values, remedy)
+        broken = numbers != np.floor(numbers)
         if broken.any():
             raise ParameterError(
-                f"{name} is {given[broken].flat[0]:g}; it must be a whole number; {remedy}"
+                f"{name} is {numbers[broken].flat[0]:g}; it must be a whole number; {remedy}"
             )
+        given = numbers
     if given.shape not in (shape, shape[-1:]):
         raise ParameterError(
             f"{name} has shape {given.shape} and time has shape {shape}; they must have one entry "
@@ -243,7 +242,7 @@ def risk_sets(
     array([[0., 0., 1.],
            [1., 0., 0.]])
     """
-    t = require_non_negative("time", time, "give months from infusion, one per patient")
+    t = require_non_negative("time", time, _MONTHS)
     if t.ndim not in (1, 2) or t.size == 0:
         raise ParameterError(
             f"time has shape {t.shape}; it must be one list of patients, or a table of trials by "
@@ -279,9 +278,10 @@ def one_data_set(
     time: ArrayLike, cause: ArrayLike, group: ArrayLike | None, included: ArrayLike | None = None
 ) -> RiskSets:
     """Return one data set in order of time, or raise when `time` is not one list."""
-    if np.ndim(time) != 1:
+    t = require_non_negative("time", time, _MONTHS)
+    if t.ndim != 1:
         raise ParameterError(
-            f"time has shape {np.shape(time)}; it must be one list of patients; for many trials "
+            f"time has shape {t.shape}; it must be one list of patients; for many trials "
             "use risk_sets"
         )
-    return risk_sets(time, cause, group, included=included)
+    return risk_sets(t, cause, group, included=included)
