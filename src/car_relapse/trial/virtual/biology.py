@@ -254,13 +254,13 @@ class Biology:
         )
 
     def cumulative_hazard(self, times: ArrayLike) -> Floats:
-        """Return the cumulative hazards at `times` (months), shape (causes, *times)."""
+        """Return the cumulative hazards at `times` (months), shape ``(causes, *times)``."""
         t = require_non_negative("times", times, "count months from infusion")
         rows = [s * h.shape.cumulative(t) for s, h in zip(self.scales, self.hazards, strict=True)]
         return np.array(rows)
 
     def incidence(self, times: ArrayLike) -> Floats:
-        """Return the cumulative incidences at `times` (months), shape (causes, *times).
+        """Return the cumulative incidences at `times` (months), shape ``(causes, *times)``.
 
         Raises
         ------
