@@ -1,8 +1,8 @@
 r"""How a hazard is spread over time, apart from how large it is.
 
 A shape is the cumulative hazard :math:`W(t)` up to a factor, with its inverse, so that an event
-time is drawn by one inversion. Relapses after CAR-T crowd into the first year: the cumulative
-hazard of a decaying shape has a limit, and whoever has outlived it stays well (a plateau).
+time is drawn by one inversion. Where the cumulative hazard has a limit, as that of a decaying shape
+has, some patients never have the event: their curve ends in a plateau.
 
 Times are in months after infusion.
 """
