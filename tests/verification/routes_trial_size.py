@@ -8,16 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from car_relapse.trial.hazards import cumulative_hazards, cumulative_incidences, mixed_hazards
 from car_relapse.trial.sample_size import (
     Calendar,
     Comparison,
     compare_arms,
     constant_rate,
+    cumulative_hazards,
+    cumulative_incidences,
     event_probability,
     fisher_test,
     freedman_events,
     logrank_size,
+    mixed_hazards,
     schoenfeld_events,
     two_proportions,
 )
@@ -44,7 +46,7 @@ def _size(x: Inputs, method: str) -> float:
     # The dropout of these rows is stated per 12 months by their method.
     calendar = Calendar(
         accrual=x["accrual"],
-        followup=x["followup"],
+        follow_up=x["followup"],
         loss=constant_rate(x.get("dropout", 0.0), 12),
     )
     size = logrank_size(
@@ -60,13 +62,13 @@ def _size(x: Inputs, method: str) -> float:
 
 def _from_shares(x: Inputs, _: str) -> list[float]:
     experimental, control = (constant_rate(x[key], x["eventTime"]) for key in ("pi1", "pi2"))
-    calendar = Calendar(accrual=x["accrual"], followup=x["followup"])
+    calendar = Calendar(accrual=x["accrual"], follow_up=x["followup"])
     size = logrank_size(control, experimental / control, calendar)
     return [size.events, experimental / control, size.patients]
 
 
 def _pintilie(x: Inputs, _: str) -> float:
-    calendar = Calendar(accrual=x["accrual"], followup=x["followup"])
+    calendar = Calendar(accrual=x["accrual"], follow_up=x["followup"])
     return event_probability(x["lambda1"], calendar, other_rate=x["lambda_other"])
 
 

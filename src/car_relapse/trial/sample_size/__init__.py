@@ -12,6 +12,11 @@ from car_relapse.trial.sample_size.calendar import (
     event_probability,
     logrank_size,
 )
+from car_relapse.trial.sample_size.common_shape import (
+    cumulative_hazards,
+    cumulative_incidences,
+    mixed_hazards,
+)
 from car_relapse.trial.sample_size.events import (
     freedman_events,
     logrank_power,
@@ -33,6 +38,8 @@ __all__ = [
     "Size",
     "compare_arms",
     "constant_rate",
+    "cumulative_hazards",
+    "cumulative_incidences",
     "event_probability",
     "fisher_power",
     "fisher_size",
@@ -40,6 +47,7 @@ __all__ = [
     "freedman_events",
     "logrank_power",
     "logrank_size",
+    "mixed_hazards",
     "proportions_power",
     "schoenfeld_events",
     "two_proportions",

@@ -4,7 +4,7 @@ That a second antigen lowers antigen-negative relapse from 25 % to 10 % says not
 other causes: relapses that are prevented may come back as antigen-positive ones, or
 antigen-positive relapse may fall, too. Each such biology is a pair of cumulative incidences per
 cause, and each asks another number of patients of each endpoint. With hazards of one common shape
-these numbers have a closed form (see `car_relapse.trial.hazards`):
+these numbers have a closed form (see `cumulative_hazards`):
 
 - the log-rank test of the cause-specific hazard needs Schoenfeld's events at
   :math:`\theta = A_{1E}/A_{1C}`, and so does that of event-free survival at
@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from car_relapse.errors import ParameterError, require_count
-from car_relapse.trial.hazards import cumulative_hazards
+from car_relapse.trial.sample_size.common_shape import cumulative_hazards
 from car_relapse.trial.sample_size.events import allocation, schoenfeld_events
 from car_relapse.trial.sample_size.proportions import two_proportions
 

@@ -51,14 +51,14 @@ class Calendar:
 
     Examples
     --------
-    >>> trial = Calendar(accrual=24, followup=12)
+    >>> trial = Calendar(accrual=24, follow_up=12)
     >>> trial.watched([12, 24, 36]).tolist()
     [1.0, 0.5, 0.0]
     """
 
     accrual: float
     """Months over which patients enter evenly; 0 when all enter at once."""
-    followup: float
+    follow_up: float
     """Months from the last entry to the analysis."""
     loss: float = 0.0
     """Rate at which patients are lost to follow-up, per month."""
@@ -66,18 +66,18 @@ class Calendar:
     def __post_init__(self) -> None:
         """Check the numbers."""
         a = float(require_non_negative("accrual", self.accrual, _MONTHS, scalar=True))
-        f = float(require_non_negative("followup", self.followup, _MONTHS, scalar=True))
+        f = float(require_non_negative("follow_up", self.follow_up, _MONTHS, scalar=True))
         require_non_negative("loss", self.loss, "give a rate per month", scalar=True)
         if a + f == 0.0:
             raise ParameterError(
-                "accrual and followup are both 0; nobody would be followed; give at least one of "
+                "accrual and follow_up are both 0; nobody would be followed; give at least one of "
                 "them in months"
             )
 
     @property
     def longest(self) -> float:
         """Months for which the first patient is watched."""
-        return self.accrual + self.followup
+        return self.accrual + self.follow_up
 
     def watched(self, months: ArrayLike) -> NDArray[np.float64]:
         """Return the share of patients who entered so long ago and were not lost meanwhile.
@@ -96,7 +96,7 @@ class Calendar:
         if self.accrual > 0:
             entered = np.clip((self.longest - t) / self.accrual, 0.0, 1.0)
         else:
-            entered = (t <= self.followup).astype(float)
+            entered = (t <= self.follow_up).astype(float)
         return np.asarray(entered * np.exp(-self.loss * t))
 
 
@@ -160,7 +160,7 @@ def event_probability(rate: float, calendar: Calendar, *, other_rate: float = 0.
     --------
     Of a hazard of 1.44 % a month, other causes take a fifth of the events away.
 
-    >>> trial = Calendar(accrual=24, followup=24)
+    >>> trial = Calendar(accrual=24, follow_up=24)
     >>> [round(event_probability(0.0144, trial, other_rate=r), 3) for r in (0.0, 0.0116)]
     [0.402, 0.333]
     """
@@ -168,7 +168,7 @@ def event_probability(rate: float, calendar: Calendar, *, other_rate: float = 0.
     other = float(require_non_negative("other_rate", other_rate, _RATE, scalar=True))
     require_instance("calendar", calendar, Calendar, "give a Calendar")
     total = own + other + calendar.loss
-    a, f = calendar.accrual, calendar.followup
+    a, f = calendar.accrual, calendar.follow_up
     # The mean of (1 - e^(-total w)) / total over the times w for which a patient is watched,
     # written so that a small rate loses no digits: the part up to f, and what follows it.
     before = f * float(exprel(-total * f))
@@ -239,7 +239,7 @@ def logrank_size(
 
     Examples
     --------
-    >>> trial = Calendar(accrual=24, followup=24)
+    >>> trial = Calendar(accrual=24, follow_up=24)
     >>> round(logrank_size(constant_rate(0.5, 12), 0.6, trial).patients, 1)
     153.3
     """
