@@ -17,6 +17,7 @@ from car_relapse.trial.sample_size.common_shape import (
     cumulative_incidences,
     mixed_hazards,
 )
+from car_relapse.trial.sample_size.difference import Difference, difference_at
 from car_relapse.trial.sample_size.events import (
     freedman_events,
     logrank_power,
@@ -30,17 +31,22 @@ from car_relapse.trial.sample_size.proportions import (
     proportions_power,
     two_proportions,
 )
+from car_relapse.trial.sample_size.score import RankTest, expected_events, rank_test
 
 __all__ = [
     "Calendar",
     "Comparison",
+    "Difference",
     "Proportions",
+    "RankTest",
     "Size",
     "compare_arms",
     "constant_rate",
     "cumulative_hazards",
     "cumulative_incidences",
+    "difference_at",
     "event_probability",
+    "expected_events",
     "fisher_power",
     "fisher_size",
     "fisher_test",
@@ -49,6 +55,7 @@ __all__ = [
     "logrank_size",
     "mixed_hazards",
     "proportions_power",
+    "rank_test",
     "schoenfeld_events",
     "two_proportions",
 ]

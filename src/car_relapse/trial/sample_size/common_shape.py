@@ -150,8 +150,8 @@ def mixed_hazards(hazards: Sequence[float | None], incidences: Sequence[float | 
     rest, share = float(given.sum()), float(wanted.sum())
     if rest > _LONGEST_HAZARD:
         raise ParameterError(
-            f"hazards sum to {rest:g}; beyond {_LONGEST_HAZARD:g} nobody is left whom another cause "
-            "could take; give lower hazards"
+            f"hazards sum to {rest:g}; beyond {_LONGEST_HAZARD:g} nobody is left whom another "
+            "cause could take; give lower hazards"
         )
     if share == 0.0:
         return given
