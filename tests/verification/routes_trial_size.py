@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -23,8 +24,10 @@ from car_relapse.trial.sample_size import (
     schoenfeld_events,
     two_proportions,
 )
+from car_relapse.trial.sequential import Boundaries, lan_demets, obrien_fleming, pocock
 
 Inputs = dict[str, Any]
+Route = Callable[[Inputs, str], Any]
 
 
 def _schoenfeld(x: Inputs, _: str) -> float:
@@ -112,6 +115,29 @@ _CLOSED_FORM = {
     "N80 total, Schoenfeld, EFS": lambda x, _: _arms(x).patients_event_free,
 }
 
+
+def _looks(x: Inputs) -> Any:
+    return x["K"] if x["info"] == "equal" else x["info"]
+
+
+_BOUNDARIES: dict[str, Callable[[Inputs], Boundaries]] = {
+    "O'Brien-Fleming": lambda x: obrien_fleming(_looks(x), alpha=x["alpha1"]),
+    "Pocock": lambda x: pocock(_looks(x), alpha=x["alpha1"]),
+    "Lan-DeMets OF spending": lambda x: lan_demets(_looks(x), alpha=x["alpha1"]),
+    "Lan-DeMets Pocock spending": lambda x: lan_demets(
+        _looks(x), spending="pocock", alpha=x["alpha1"]
+    ),
+}
+
+
+def _sequential(family: str) -> list[tuple[str, str, Route]]:
+    name, make = f"group sequential {family}", _BOUNDARIES[family]
+    return [
+        (name, "critical values (Z)", lambda x, _: make(x).efficacy.tolist()),
+        (name, "sample-size inflation factor, power 80%", lambda x, _: make(x).inflation(0.8)),
+    ]
+
+
 _LOGRANK = "log-rank N"
 _Q5 = "Q5 closed form (common-shape hazards)"
 
@@ -129,5 +155,6 @@ ROUTES = [
     ("event probability with competing risk, exponential", "P(observe", _pintilie),
     ("two proportions (pooled/unpooled normal)", "n per arm", _proportions),
     ("Fisher exact", "two-sided p", lambda x, _: fisher_test(x["table"])),
+    *(route for family in _BOUNDARIES for route in _sequential(family)),
     *((_Q5, words, route) for words, route in _CLOSED_FORM.items()),
 ]
