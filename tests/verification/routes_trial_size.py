@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from car_relapse.trial.many_to_one import critical_value
+from car_relapse.trial.posteriors import probability_lower
 from car_relapse.trial.sample_size import (
     Calendar,
     Comparison,
@@ -104,6 +106,20 @@ def _arms(x: Inputs) -> Comparison:
     return compare_arms(x["control_CIF24"], cumulative_incidences(dual))
 
 
+def _dunnett(x: Inputs, _: str) -> float:
+    # The rows state the correlation of two statistics, which is that of equal arms.
+    ratio = x["rho"] / (1.0 - x["rho"])
+    return critical_value(x["arms"], alpha=x["alpha1"], ratio=ratio)
+
+
+def _posterior(x: Inputs, _: str) -> float:
+    match = re.match(r"P\(pE<pC \| (\d+)/(\d+) vs (\d+)/(\d+)(, Beta\(1,1\))?\)", x["expr"])
+    if match is None:
+        raise LookupError(f"{x['expr']!r} does not name events and patients of both arms")
+    events, patients, events_c, patients_c = (int(n) for n in match.groups()[:4])
+    return probability_lower((events_c, events), (patients_c, patients))
+
+
 _CLOSED_FORM = {
     "CIF24 dual arm": lambda x, _: _arms(x).experimental.tolist(),
     "cause-specific HRs": lambda x, _: _arms(x).hazard_ratios.tolist(),
@@ -154,6 +170,8 @@ ROUTES = [
     ("log-rank from event probabilities", "events, HR, N", _from_shares),
     ("event probability with competing risk, exponential", "P(observe", _pintilie),
     ("two proportions (pooled/unpooled normal)", "n per arm", _proportions),
+    ("many-to-one (platform, shared control)", "critical value", _dunnett),
+    ("beta-binomial two-arm", "posterior probability", _posterior),
     ("Fisher exact", "two-sided p", lambda x, _: fisher_test(x["table"])),
     *(route for family in _BOUNDARIES for route in _sequential(family)),
     *((_Q5, words, route) for words, route in _CLOSED_FORM.items()),

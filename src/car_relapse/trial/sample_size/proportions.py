@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import gammaln, ndtr, ndtri, xlog1py, xlogy
+from scipy.special import gammaln, ndtr, ndtri
+from scipy.stats import binom, fisher_exact
 
 from car_relapse.errors import (
     ParameterError,
@@ -172,24 +173,14 @@ def fisher_test(table: ArrayLike) -> float:
         raise ParameterError(
             f"table has shape {counts.shape}; it must be two rows of two; {remedy}"
         )
-    (a, b), (c, d) = (
-        [require_count("table", cell, remedy, maximum=10**6) for cell in row] for row in counts
-    )
-    n0, n1, events = a + b, c + d, a + c
-    first = np.arange(max(0, events - n1), min(events, n0) + 1)
-    log = _log_choose(n0, first) + _log_choose(n1, events - first)
-    likely = np.exp(log - log.max())
-    return float(likely[likely <= likely[a - first[0]] * _TIE].sum() / likely.sum())
+    for cell in counts.flat:
+        require_count("table", cell, remedy, maximum=10**6)
+    return float(fisher_exact(counts.astype(np.int64)).pvalue)
 
 
 def _log_choose(n: int, k: ArrayLike) -> Floats:
     number = np.asarray(k, dtype=float)
     return np.asarray(gammaln(n + 1.0) - gammaln(number + 1.0) - gammaln(n - number + 1.0))
-
-
-def _log_binomial(n: int, p: float) -> Floats:
-    k = np.arange(n + 1)
-    return np.asarray(_log_choose(n, k) + xlogy(k, p) + xlog1py(n - k, -p))
 
 
 def _rejected(n0: int, n1: int, alpha: float) -> NDArray[np.bool_]:
@@ -257,8 +248,8 @@ def fisher_power(
         # No rounding: whole numbers are compared.
         less = np.arange(n0 + 1)[:, None] * n1 > np.arange(n1 + 1) * n0
         rejected &= less if p1 < p0 else ~less
-    weight = np.exp(_log_binomial(n0, p0)) @ rejected @ np.exp(_log_binomial(n1, p1))
-    return min(float(weight), 1.0)
+    first, second = binom.pmf(np.arange(n0 + 1), n0, p0), binom.pmf(np.arange(n1 + 1), n1, p1)
+    return min(float(first @ rejected @ second), 1.0)
 
 
 def fisher_size(
