@@ -35,6 +35,7 @@ from car_relapse.errors import (
     require_fraction,
     require_positive,
 )
+from car_relapse.trial.sample_size.events import one_sided
 
 __all__ = [
     "ManyPower",
@@ -81,16 +82,6 @@ def _loading(ratio: float) -> float:
     return math.sqrt(size / (size + 1.0))
 
 
-def _level(alpha: float) -> float:
-    level = float(require_fraction("alpha", alpha, "give the one-sided level", scalar=True))
-    if not 1e-12 <= level <= 0.5:
-        raise ParameterError(
-            f"alpha is {level:g}; it must lie from 1e-12 to 0.5; give the one-sided level, such as "
-            "0.025"
-        )
-    return level
-
-
 def _missed(bound: float, drifts: Floats, loading: float) -> Floats:
     """Return the probability to stay below the bound for each arm, given the control's chance."""
     own = math.sqrt((1.0 - loading) * (1.0 + loading))
@@ -131,7 +122,7 @@ def critical_value(arms: int, *, alpha: float = 0.025, ratio: float = 1.0) -> fl
     >>> [round(critical_value(k), 4) for k in (1, 2, 3, 4)]
     [1.96, 2.2121, 2.349, 2.4418]
     """
-    count, level, loading = _arms(arms), _level(alpha), _loading(ratio)
+    count, level, loading = _arms(arms), one_sided(alpha), _loading(ratio)
     lowest, highest = -float(ndtri(level)), -float(ndtri(level / count))
     if count == 1:
         return lowest
@@ -276,7 +267,7 @@ def drift_for_power(
     (3.054, 2.586)
     """
     bound = critical_value(arms, alpha=alpha, ratio=ratio)
-    count, level = _arms(arms), _level(alpha)
+    count, level = _arms(arms), one_sided(alpha)
     wanted = float(require_fraction("power_wanted", power_wanted, "give 0.8 or so", scalar=True))
     if not level < wanted <= 1.0 - 1e-12:
         raise ParameterError(

@@ -42,6 +42,17 @@ def inside(name: str, value: float, remedy: str) -> float:
     return number
 
 
+def one_sided(alpha: float) -> float:
+    """Return the checked one-sided level."""
+    level = float(require_fraction("alpha", alpha, "give the one-sided level", scalar=True))
+    if not 1e-12 <= level <= 0.5:
+        raise ParameterError(
+            f"alpha is {level:g}; it must lie from 1e-12 to 0.5; give the one-sided level, such as "
+            "0.025"
+        )
+    return level
+
+
 def allocation(share: float) -> float:
     """Return the checked share of patients in the experimental arm."""
     return inside("share", share, "give the share of patients in the experimental arm, such as 0.5")

@@ -3,15 +3,17 @@
 from car_relapse.trial.sequential.boundaries import (
     Boundaries,
     Stops,
-    lan_demets,
     obrien_fleming,
     pocock,
-    spent_boundaries,
     wang_tsiatis,
+)
+from car_relapse.trial.sequential.inference import AfterStop, after_stop, conditional_power
+from car_relapse.trial.sequential.spending import (
+    lan_demets,
+    spent_boundaries,
     with_beta_spending,
     with_futility,
 )
-from car_relapse.trial.sequential.inference import AfterStop, after_stop, conditional_power
 
 __all__ = [
     "AfterStop",

@@ -3,7 +3,7 @@ r"""Boundaries of a group sequential trial, and what it does at each of its look
 Looking at the data several times gives chance several chances. Boundaries share out the level
 among the looks: after O'Brien and Fleming little early and nearly all at the end, after Pocock the
 same bound at each look, and after Lan and DeMets by a spending function of the information, so
-that looks need not be planned.
+that looks need not be planned (`spending`).
 
 Everything is one-sided: a positive :math:`Z` favours the experimental arm, and a two-sided level of
 0.05 is a one-sided one of 0.025. Information is a fraction of that of the last look planned: of
@@ -17,48 +17,40 @@ keep to them they cost some power.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtri
 
 from car_relapse.errors import (
     ParameterError,
     require_count,
     require_finite,
     require_fraction,
-    require_instance,
 )
+from car_relapse.trial.sample_size.events import one_sided
 from car_relapse.trial.sequential import recursion
 
 __all__ = [
     "Boundaries",
     "Stops",
-    "lan_demets",
     "obrien_fleming",
     "pocock",
-    "spent_boundaries",
     "wang_tsiatis",
-    "with_beta_spending",
-    "with_futility",
 ]
 
 Floats = NDArray[np.float64]
 Looks = int | Sequence[float]
-Spending = Literal["obrien-fleming", "pocock"]
 
 _LOOKS = "give a number of looks, or the information fraction of each, such as (0.5, 1)"
 _MOST_LOOKS = 50
 _CLOSEST = 1e-3
 # A drift of this size has any power that a float can tell from 1.
 _LARGEST_DRIFT = 1e4
-_LARGEST_Z = 1e3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,7 +186,8 @@ class Boundaries:
         ]
 
 
-def _fractions(looks: Looks, *, whole: bool) -> tuple[float, ...]:
+def fractions(looks: Looks, *, whole: bool) -> tuple[float, ...]:
+    """Return the checked information fraction of each look; `whole` when the last must be 1."""
     if np.ndim(looks) == 0:
         count = require_count("looks", looks, _LOOKS, minimum=1, maximum=_MOST_LOOKS)
         return tuple((k + 1.0) / count for k in range(count))
@@ -217,17 +210,8 @@ def _fractions(looks: Looks, *, whole: bool) -> tuple[float, ...]:
     return tuple(times.tolist())
 
 
-def _level(alpha: float) -> float:
-    level = float(require_fraction("alpha", alpha, "give the one-sided level", scalar=True))
-    if not 1e-12 <= level <= 0.5:
-        raise ParameterError(
-            f"alpha is {level:g}; it must lie from 1e-12 to 0.5; give the one-sided level, such as "
-            "0.025"
-        )
-    return level
-
-
-def _without_futility(information: tuple[float, ...], efficacy: ArrayLike) -> Boundaries:
+def without_futility(information: tuple[float, ...], efficacy: ArrayLike) -> Boundaries:
+    """Return boundaries that never stop for futility."""
     return Boundaries(
         information=information,
         efficacy=np.asarray(efficacy, dtype=float),
@@ -262,26 +246,26 @@ def wang_tsiatis(looks: Looks, delta: float, *, alpha: float = 0.025) -> Boundar
     >>> wang_tsiatis(3, 0.25).efficacy.round(3).tolist()
     [2.741, 2.305, 2.083]
     """
-    information = _fractions(looks, whole=True)
+    information = fractions(looks, whole=True)
     exponent = float(require_fraction("delta", delta, "give 0 to 0.5", scalar=True)) - 0.5
     if exponent > 0.0:
         raise ParameterError(
             f"delta is {exponent + 0.5:g}; it must be at most 0.5, where bounds are the same at "
             "each look; give less"
         )
-    level = _level(alpha)
+    level = one_sided(alpha)
     form = np.asarray(information) ** exponent
     # One look alone needs less than all together; each with its part of the level needs more.
     lowest, highest = -float(ndtri(level)), -float(ndtri(level / form.size))
     if form.size == 1:
-        return _without_futility(information, [lowest])
+        return without_futility(information, [lowest])
 
     def excess(height: float) -> float:
-        return _without_futility(information, height * form).alpha - level
+        return without_futility(information, height * form).alpha - level
 
     # At a level of 1/2 the lowest bound is 0, whatever its form: widen the bracket a little.
     height = brentq(excess, lowest - 1e-9, highest + 1e-9, xtol=1e-12)
-    return _without_futility(information, float(height) * form)
+    return without_futility(information, float(height) * form)
 
 
 def obrien_fleming(looks: Looks, *, alpha: float = 0.025) -> Boundaries:
@@ -308,209 +292,3 @@ def pocock(looks: Looks, *, alpha: float = 0.025) -> Boundaries:
     [2.289, 2.289, 2.289]
     """
     return wang_tsiatis(looks, 0.5, alpha=alpha)
-
-
-def _spent(information: ArrayLike, total: float, spending: Spending) -> Floats:
-    """Return the part of a level that is spent by an information fraction."""
-    t = np.asarray(information, dtype=float)
-    if spending == "obrien-fleming":
-        return np.asarray(2.0 * ndtr(ndtri(total / 2.0) / np.sqrt(t)))
-    if spending == "pocock":
-        return np.asarray(total * np.log1p((math.e - 1.0) * t))
-    raise ParameterError(
-        f"spending is {spending!r}; it must be 'obrien-fleming' or 'pocock'; choose one, or give "
-        "spent_boundaries the level spent at each look"
-    )
-
-
-def lan_demets(
-    looks: Looks, *, spending: Spending = "obrien-fleming", alpha: float = 0.025
-) -> Boundaries:
-    r"""Return boundaries from a spending function of the information, after Lan and DeMets.
-
-    By the fraction :math:`t` they have spent
-    :math:`2 - 2\Phi(z_{1-\alpha/2}/\sqrt t)` or :math:`\alpha\ln(1 + (e-1)t)`, so that they are
-    close to O'Brien and Fleming's or to Pocock's. Neither the number nor the times of later looks
-    matter to a look; so the information that a trial really had may be put in.
-
-    Parameters
-    ----------
-    looks : int or sequence of float
-        Number of looks at equal steps of information, or the information fraction of each; the
-        last below 1 when the trial is still going on.
-    spending : {"obrien-fleming", "pocock"}, optional
-        Which function.
-    alpha : float, optional
-        One-sided level.
-
-    Raises
-    ------
-    ParameterError
-        When the looks do not ascend, are too many or too close, or an argument is out of range.
-
-    Examples
-    --------
-    >>> lan_demets((0.6, 1)).efficacy.round(4).tolist()
-    [2.6686, 1.981]
-    """
-    information = _fractions(looks, whole=False)
-    return spent_boundaries(information, _spent(information, _level(alpha), spending))
-
-
-def spent_boundaries(information: Sequence[float], spent: ArrayLike) -> Boundaries:
-    """Return boundaries that have spent given parts of the level by each look.
-
-    Parameters
-    ----------
-    information : sequence of float
-        Information fraction of each look, ascending, at most 1.
-    spent : array_like
-        One-sided level spent by each look in all, never falling, at most 0.5; a look without a
-        part of its own cannot stop.
-
-    Raises
-    ------
-    ParameterError
-        When the looks do not ascend or are too close, or the level falls or is out of range.
-
-    Examples
-    --------
-    >>> spent_boundaries((0.5, 1.0), (0.001, 0.025)).efficacy.round(3).tolist()
-    [3.09, 1.965]
-    """
-    if np.ndim(information) == 0:
-        raise ParameterError(
-            f"information is {information!r}; it must be a list of fractions; give one for each "
-            "look, such as (0.5, 1)"
-        )
-    times = _fractions(information, whole=False)
-    level = require_fraction("spent", spent, "give the level spent by each look")
-    if level.shape != (len(times),) or np.any(np.diff(level) < 0) or level.max() > 0.5:
-        raise ParameterError(
-            f"spent is {np.asarray(spent).tolist()!r}; it must be one level for each of the "
-            f"{len(times)} looks, never falling, at most 0.5; give what is spent up to each look"
-        )
-    bounds = np.full(len(times), np.inf)
-    state = recursion.start()
-    for k, (look, part) in enumerate(zip(times, np.diff(level, prepend=0.0), strict=True)):
-        if part > 1e-300:
-            bounds[k] = _bound(state, look, 0.0, float(part), recursion.above)
-        if k < len(times) - 1:
-            state = recursion.carry(state, look, 0.0, -math.inf, float(bounds[k]), times[k + 1])
-    return _without_futility(times, bounds)
-
-
-def _bound(state: recursion.State, look: float, drift: float, part: float, side: object) -> float:
-    """Return the Z beyond which, on one side, lies a given part of all trials."""
-    sign = 1.0 if side is recursion.above else -1.0
-    probability = recursion.above if sign > 0 else recursion.below
-
-    def excess(z: float) -> float:
-        return math.log(max(probability(state, look, drift, z), 1e-320)) - math.log(part)
-
-    if excess(-sign * 40.0 + drift * math.sqrt(look)) <= 0.0:
-        return -sign * math.inf  # fewer trials are left than the part
-    ends = drift * math.sqrt(look) - 40.0, drift * math.sqrt(look) + 40.0
-    return float(brentq(excess, *ends, xtol=1e-12))
-
-
-def with_futility(boundaries: Boundaries, bounds: Sequence[float] | Floats) -> Boundaries:
-    """Return the same boundaries with stops for futility, which do not bind.
-
-    Parameters
-    ----------
-    boundaries : Boundaries
-        Boundaries for efficacy.
-    bounds : sequence of float
-        Z below which the trial stops at each look but the last; 0 stops when the experimental arm
-        is behind. Minus infinity for never.
-
-    Raises
-    ------
-    ParameterError
-        When there is not one bound for each look but the last, or one lies above efficacy.
-
-    Examples
-    --------
-    Every other trial without an effect ends half-way, for hardly any power.
-
-    >>> plain = obrien_fleming(2)
-    >>> stop = with_futility(plain, [0.0])
-    >>> round(float(stop.stops(0.0).futility[0]), 2), round(stop.stops(plain.drift(0.8)).power, 3)
-    (0.5, 0.797)
-    """
-    require_instance("boundaries", boundaries, Boundaries, "give Boundaries")
-    remedy = "give the Z below which to stop, for each look but the last"
-    given = np.asarray(bounds)
-    ever = given[given != -np.inf] if given.dtype.kind == "f" else bounds
-    require_finite("bounds", ever, remedy)
-    values = given.astype(float)
-    if values.shape != boundaries.futility.shape:
-        raise ParameterError(
-            f"bounds has shape {values.shape}; there are {boundaries.futility.size} looks before "
-            f"the last; {remedy}"
-        )
-    if np.any(values > boundaries.efficacy[:-1]):
-        raise ParameterError(
-            f"bounds is {values.tolist()!r}; efficacy starts at "
-            f"{boundaries.efficacy[:-1].round(3).tolist()}; {remedy} below that"
-        )
-    return replace(boundaries, futility=values)
-
-
-def with_beta_spending(
-    boundaries: Boundaries, *, power: float = 0.8, spending: Spending = "obrien-fleming"
-) -> Boundaries:
-    """Return the same boundaries with futility bounds that spend the type II error.
-
-    At the drift at which the trial then has the power wanted, the chance to stop wrongly for
-    futility is shared out over the looks by the spending function.
-
-    Parameters
-    ----------
-    boundaries : Boundaries
-        Boundaries for efficacy, whose last look is at full information.
-    power : float, optional
-        Power wanted.
-    spending : {"obrien-fleming", "pocock"}, optional
-        Which function of the information.
-
-    Raises
-    ------
-    ParameterError
-        When the last look is not at full information, or an argument is out of range.
-
-    Examples
-    --------
-    >>> design = with_beta_spending(lan_demets(3), power=0.9)
-    >>> design.futility.round(3).tolist(), round(design.inflation(0.9), 3)
-    ([-0.695, 1.002], 1.059)
-    """
-    require_instance("boundaries", boundaries, Boundaries, "give Boundaries")
-    if boundaries.information[-1] != 1.0:
-        raise ParameterError(
-            f"boundaries end at the fraction {boundaries.information[-1]:g}; the type II error is "
-            "spent over a whole trial; let its last look be at 1"
-        )
-    plain = replace(boundaries, futility=np.full_like(boundaries.futility, -np.inf))
-    lowest = plain.drift(power)
-    spent = _spent(plain.information, 1.0 - power, spending)
-
-    def bounds(drift: float) -> tuple[Floats, float]:
-        """Return the futility bounds at a drift, and the type II error that is left."""
-        state, found = recursion.start(), np.empty_like(plain.futility)
-        for k, part in enumerate(np.diff(spent[:-1], prepend=0.0)):
-            look, upper = plain.information[k], float(plain.efficacy[k])
-            lower = _bound(state, look, drift, float(part), recursion.below)
-            found[k] = min(lower, upper)
-            state = recursion.carry(
-                state, look, drift, float(found[k]), upper, plain.information[k + 1]
-            )
-        error = recursion.below(state, 1.0, drift, float(plain.efficacy[-1]))
-        return found, error - float(spent[-1] - (spent[-2] if spent.size > 1 else 0.0))
-
-    top = lowest + 1.0
-    while bounds(top)[1] > 0.0 and top < _LARGEST_Z:
-        top *= 1.5
-    drift = float(brentq(lambda x: bounds(x)[1], lowest, top, xtol=1e-11))
-    return replace(plain, futility=bounds(drift)[0])

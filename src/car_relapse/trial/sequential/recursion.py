@@ -12,10 +12,12 @@ method is that of Armitage, McPherson and Rowe (1969; DOI not checked).
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import brentq
 from scipy.special import ndtr
 
 __all__: list[str] = []
@@ -59,6 +61,37 @@ def below(state: State, look: float, drift: float, bound: float) -> float:
     step = look - state.information
     depth = (bound * math.sqrt(look) - state.score - drift * step) / math.sqrt(step)
     return float(state.mass @ ndtr(depth))
+
+
+def _bound(probability: Callable[[float], float], part: float, middle: float) -> float | None:
+    """Return where a probability is `part`, found on its logarithm; None where it stays below."""
+
+    def excess(z: float) -> float:
+        return math.log(max(probability(z), 1e-320)) - math.log(part)
+
+    ends = middle - 40.0, middle + 40.0
+    if max(excess(ends[0]), excess(ends[1])) <= 0.0:
+        return None
+    return float(brentq(excess, *ends, xtol=1e-12))
+
+
+def bound_above(state: State, look: float, part: float) -> float:
+    """Return the Z above which, without an effect, lies a part of all trials at the next look.
+
+    Minus infinity when fewer than that are left.
+    """
+    found = _bound(lambda z: above(state, look, 0.0, z), part, 0.0)
+    return -math.inf if found is None else found
+
+
+def bound_below(state: State, look: float, drift: float, part: float) -> float:
+    """Return the Z below which lies a part of all trials at the next look.
+
+    Infinity when fewer than that are left.
+    """
+    middle = drift * math.sqrt(look)
+    found = _bound(lambda z: below(state, look, drift, z), part, middle)
+    return math.inf if found is None else found
 
 
 def carry(
