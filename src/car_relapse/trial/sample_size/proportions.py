@@ -10,6 +10,7 @@ alternative for the power. With the shares :math:`q = 1-p` and equal arms, each 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,7 @@ from scipy.stats import binom, fisher_exact
 
 from car_relapse.errors import (
     ParameterError,
+    is_list,
     require_count,
     require_fraction,
 )
@@ -144,12 +146,12 @@ def proportions_power(
     return float(ndtr(distance / real))
 
 
-def fisher_test(table: ArrayLike) -> float:
+def fisher_test(table: Sequence[Sequence[int]]) -> float:
     """Return the two-sided p-value of Fisher's exact test.
 
     Parameters
     ----------
-    table : array_like
+    table : sequence of sequence of int
         Patients with and without the event, one row for each arm, shape (2, 2).
 
     Returns
@@ -167,15 +169,11 @@ def fisher_test(table: ArrayLike) -> float:
     >>> round(fisher_test([[6, 34], [15, 25]]), 4)
     0.0406
     """
-    counts = np.asarray(table)
     remedy = "give [[events, others], [events, others]], one row for each arm"
-    if counts.shape != (2, 2):
-        raise ParameterError(
-            f"table has shape {counts.shape}; it must be two rows of two; {remedy}"
-        )
-    for cell in counts.flat:
-        require_count("table", cell, remedy, maximum=10**6)
-    return float(fisher_exact(counts.astype(np.int64)).pvalue)
+    if not is_list(table) or [is_list(row) and len(row) for row in table] != [2, 2]:
+        raise ParameterError(f"table is {table!r:.100}; it must be two rows of two; {remedy}")
+    cells = [[require_count("table", x, remedy, maximum=10**6) for x in row] for row in table]
+    return float(fisher_exact(cells).pvalue)
 
 
 def _log_choose(n: int, k: ArrayLike) -> Floats:
