@@ -40,8 +40,8 @@ _PRIOR = "give the two parameters of a Beta prior, such as (1, 1)"
 _FLAT: Prior = (1.0, 1.0)
 _LARGEST = 10**6
 _LARGEST_ARM = 1000
-# Parameters below this put nearly all weight at 0 and 1.
-_SMALLEST_PRIOR = 0.01
+# Smaller parameters put weight on shares below the smallest float.
+_SMALLEST_PRIOR = 0.1
 
 
 def _prior(name: str, value: Prior) -> Prior:
@@ -106,7 +106,7 @@ def probability_lower(
     Raises
     ------
     ParameterError
-        When a count is not a whole number in range, or a prior not two numbers from 0.01.
+        When a count is not a whole number in range, or a prior not two numbers from 0.1.
 
     Examples
     --------
@@ -228,7 +228,7 @@ class CausePosterior:
     """The same in the experimental arm."""
     prior: float = 1.0
     """Weight of each group in the Dirichlet prior of either arm, as if so many patients had been
-    seen in it; from 0.01."""
+    seen in it; from 0.1."""
 
     def __post_init__(self) -> None:
         """Check the numbers."""
