@@ -19,6 +19,7 @@ from pathlib import Path
 import calibration_report
 import make_figures
 import numpy as np
+import trial_report
 
 from car_relapse.figures.style import (
     NEGATIVE,
@@ -346,10 +347,12 @@ def main() -> int:
     source = make_figures.source_hash()
     rows = runner.verify_all(runner.read(CHECKS / "models.csv"))
     groups = by_law(rows)
+    trials = trial_report.rows()
     pairs = [compare() for compare in twins.COMPARISONS]
     speed = benchmarks()
     tables = {
         "laws": law_table(groups),
+        "trials": trial_report.table(trials),
         "twins": twin_table(pairs),
         "identities": {
             "caption": "Identities that hold whatever the numbers",
@@ -380,10 +383,13 @@ def main() -> int:
     make_figures.write("calibration-predictions", predictions(), source, FOLDER)
     make_figures.write("calibration-profiles", profiles(), source, FOLDER)
     numbers = twin_numbers(pairs) | odd_numbers() | machine_text(speed)
+    numbers |= trial_report.numbers(trials)
     numbers["identities"] = count(len(tables["identities"]["rows"]))
     (FOLDER / "verification.json").write_text(words(numbers, source), encoding="utf-8")
     failed = sum(row.verdict != "pass" for row in rows) + sum(not pair.passed for pair in pairs)
-    print(f"{len(rows)} reference values, {len(pairs)} twins, {failed} failed")
+    failed += trial_report.missed(trials)
+    values = len(rows) + len(trials)
+    print(f"{values} reference values, {len(pairs)} twins, {failed} failed")
     return 1 if failed else 0
 
 

@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.special import betaincinv
 
 from car_relapse.calibration_data import default_follow_up, watched
 from car_relapse.calibration_law import expected_relapses
@@ -26,13 +25,14 @@ from car_relapse.exposure import stein_population
 from car_relapse.followup import DAYS_PER_MONTH
 from car_relapse.outcomes import default_detection
 from car_relapse.parameters import default
+from car_relapse.proportions import exact_interval
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from car_relapse.records import Landmark as LandmarkRow
 
-__all__ = ["Prediction", "exact_interval", "predict"]
+__all__ = ["Prediction", "predict"]
 
 # Step of the differences, in logs.
 _STEP = 0.05
@@ -124,24 +124,6 @@ class _Course:
             float(share @ np.diff(self.positive, prepend=0.0)),
             float(share @ np.diff(self.escaped, prepend=0.0)),
         )
-
-
-def exact_interval(count: int, total: int) -> tuple[float, float]:
-    """Return the exact binomial 95 % interval of a share (Clopper and Pearson).
-
-    Examples
-    --------
-    >>> low, high = exact_interval(28, 67)
-    >>> round(low, 3), round(high, 3)
-    (0.298, 0.545)
-    """
-    n = require_count("total", total, "give a number of patients", minimum=1)
-    k = require_count("count", count, "give a number of patients")
-    if k > n:
-        raise ParameterError(f"count is {k} of {n}; a part is no larger than the whole; correct it")
-    low = 0.0 if k == 0 else float(betaincinv(k, n - k + 1, 0.025))
-    high = 1.0 if k == n else float(betaincinv(k + 1, n - k, 0.975))
-    return low, high
 
 
 def _scenarios(model: Model) -> dict[str, Model]:

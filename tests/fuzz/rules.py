@@ -7,8 +7,11 @@ a new function cannot stay out of the fuzz.
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -62,7 +65,15 @@ from .draws import (
     whole,
 )
 
-RULES: list[tuple[str, Draw]] = []
+# What belongs to trials is in modules of its own, one for each topic, each with RULES, PRODUCERS
+# and RESULTS. They name their module in every pattern, and come first.
+_TRIAL = [
+    importlib.import_module(f"{__package__}.{module.name}")
+    for module in pkgutil.iter_modules([str(Path(__file__).parent)])
+    if module.name.startswith("rules_trial_")
+]
+
+RULES: list[tuple[str, Draw]] = [rule for module in _TRIAL for rule in module.RULES]
 
 
 def _rules(draw: Draw, *patterns: str) -> None:
@@ -161,8 +172,9 @@ _rules(lambda c: {"remedy": "mend it", "a": several(part)(c), "b": several(part)
 _rules(whole(1, 6), r"\w+Gate\.reads\.antigens")
 _rules(several(fraction), r"\w+Gate\.fraction\.veto")
 _rules(fraction, r"veto")
-_rules(whole(0, 5), r"exact_interval\.count")
-_rules(whole(6, 60), r"exact_interval\.(n|patients|total|of)")
+_rules(whole(0, 5), r"proportions\.\w+\.count")
+_rules(whole(6, 60), r"proportions\.\w+\.total")
+_rules(part, r"proportions\.\w+\.level")
 _rules(builders.feedback_run, r"sample_feedback\(\)")
 _rules(one_of(lambda day: 0.1), r"Prescribed\.rate")
 _rules(one_of(0.01, 1e-6), r"safe_number\.error")
@@ -413,12 +425,13 @@ PRODUCERS: dict[str, Callable[[Context], Any] | None] = {
     "incidence.Incidence": lambda c: incidence.aalen_johansen(**builders.followed(c)),
     "outcomes.Cohort": builders.cohort,
     "quadrature.Panels": lambda c: quadrature.panels(np.array([0.0, 1.0, 5.0])),
-}
+} | {name: draw for module in _TRIAL for name, draw in module.PRODUCERS.items()}
 
 #: Classes that are filled by functions of the package alone, and not by users.
 RESULTS = re.compile(
     r"(dictionary\.Column|LineLaw|LinesAtInfusion|Founders|LossPath|Attribution|BatchLines|TumourTypes|LineRates|Batch|Courses|CourseLaws|StepLaws|CellTypes|DensityGroups|DensityBins|Panels|LineHistory|\w*Course|outcomes\.Cohort|Equilibrium"
     r"|RelapseProbabilities|Expected|Prediction|course\.Courses|Summary|calibration\.(Calibration|Interval|Profile)|calibration_points\.(Points|Patients)|followup\.Observed|Incidence|FeedbackCohort|FeedbackCourses|records\.\w+|parameters\.Parameter|symbols\.\w+|\w+Estimate)$"
+    + "".join(rf"|({pattern})$" for module in _TRIAL for pattern in module.RESULTS)
 )
 
 #: What is not called, and why.

@@ -126,7 +126,10 @@ class Visitor:
         self.page.add_style_tag(content="* { transition: none !important; }")
         self.page.evaluate(AXE)
         whole = self.page.evaluate(RUN_AXE, ["light", ALL_BUT_COLOUR])
-        visit.violations = {"light": whole + self.by_colour("light"), "dark": self.by_colour("dark")}
+        visit.violations = {
+            "light": whole + self.by_colour("light"),
+            "dark": self.by_colour("dark"),
+        }
         return visit
 
     def by_colour(self, mode: str) -> list[str]:

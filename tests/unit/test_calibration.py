@@ -46,7 +46,7 @@ from car_relapse.calibration_model import (
     saturated,
 )
 from car_relapse.calibration_points import Patients, points
-from car_relapse.calibration_prediction import exact_interval, predict
+from car_relapse.calibration_prediction import predict
 from car_relapse.cohort import simulate
 from car_relapse.errors import EvidenceError, ParameterError
 from car_relapse.exposure import SteinPopulation, stein_population, stein_typical
@@ -136,7 +136,6 @@ def landmark(month: float, share: float) -> Landmark:
         (lambda: fit(free=("luck",)), "must name different fields of Model"),
         (lambda: fit(free=("loss", "loss")), "must name different fields of Model"),
         (lambda: fit(n=100), "powers of two"),
-        (lambda: exact_interval(3, 2), "no larger than the whole"),
         (lambda: predict(covariance=np.eye(2)), "square with one row for each"),
     ],
 )
@@ -480,16 +479,6 @@ def test_the_stored_predictions_are_made_again():
         allowed = 0.15 * row.value if "median" in p.endpoint else 0.02
         assert abs(p.predicted - row.value) <= allowed, (p.cohort, p.endpoint)
         assert p.inside in (None, True, False)
-
-
-def test_exact_intervals_cover_what_they_say():
-    n, p = 43, 0.37
-    ends = np.array([exact_interval(k, n) for k in range(n + 1)])
-    weight = np.array([np.prod((n - np.arange(k)) / (1.0 + np.arange(k))) for k in range(n + 1)])
-    weight *= p ** np.arange(n + 1) * (1 - p) ** (n - np.arange(n + 1))
-    covered = weight[(ends[:, 0] <= p) & (p <= ends[:, 1])].sum()
-    assert weight.sum() == pytest.approx(1.0)
-    assert covered >= 0.95
 
 
 def test_the_table_is_read_as_it_was_written():

@@ -51,7 +51,8 @@ def test_every_route_is_used_and_no_row_has_two() -> None:
 def test_every_row_names_what_of_the_package_it_went_through() -> None:
     for method, words, route in trial_runner.ROUTES:
         how = trial_runner.runner.functions_of(route)
-        assert any(name.startswith(("trial.", "incidence.")) for name in how), (method, words)
+        own = ("trial.", "incidence.", "proportions.")
+        assert any(name.startswith(own) for name in how), (method, words)
         for name in how:
             module, _, thing = f"car_relapse.{name}".rpartition(".")
             assert hasattr(importlib.import_module(module), thing), name
@@ -74,6 +75,8 @@ def _made(monkeypatch: pytest.MonkeyPatch, answer: Any, **cells: str) -> trial_r
         ("1e-6", "2.5", 2.5000009, 2.5000011),
         ("1e-6", "0.0025", 0.0025000024, 0.0025000026),
         ("1e-6", "0", 9e-7, 1.1e-6),
+        ("1e-9", "25.50536373", 25.505363734, 25.505363736),
+        ("1e-9", "2.550536373", 2.5505363739, 2.5505363741),
         ("1e-6", "inf", math.inf, 1e300),
         ("1e-6", "inf", math.inf, -math.inf),
         ("1e-6", "2.0", 2.0, math.nan),

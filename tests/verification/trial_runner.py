@@ -5,7 +5,7 @@ seen, derived_by. A value is one number, a list of numbers (JSON, perhaps infini
 as ``ESDU``. Each number of it is judged by itself. A tolerance begins with
 
 - a number, such as ``1e-8``: the largest absolute error, and of a value below 1 the largest
-  relative error;
+  relative error. What rounding to the table's ten digits costs is allowed;
 - a number followed by ``4 MC SE`` in brackets: the table's value came from a simulation, and the
   number is four of its standard errors. The error is absolute. A route that simulates, too,
   returns a `Sampled`, whose own four standard errors are added in quadrature;
@@ -22,8 +22,9 @@ What follows ``1e-9 exact DP``, ``1e-8 same formula`` and ``1e-8 vs cmprsk formu
 computations would reach; here it is held to the number.
 
 The routes are in the modules ``routes_trial_*``: each has a list ``ROUTES`` of the method, the
-start of the quantity, and a function of the inputs and the quantity. A row that no route knows,
-that two know, or whose answer has another form, is reported as not covered, never as passed.
+start of the quantity, and a function of the inputs, to which the row's id is added, and of the
+quantity. A row that no route knows, that two know, or whose answer has another form, is reported
+as not covered, never as passed.
 """
 
 from __future__ import annotations
@@ -207,8 +208,10 @@ def _judge(
         return max(error, abs(found - printed)), limit
     if form == "absolute":
         return error, limit
-    # A small number is right only if its digits are; a zero has none.
-    return (error / abs(true) if 0 < abs(true) < 1 else error), limit
+    # A small number is right only if its digits are; a zero has none. A large one is rounded.
+    if 0 < abs(true) < 1:
+        return error / abs(true), limit
+    return error, max(limit, 0.501 * 10.0 ** (math.floor(math.log10(abs(true) or 1.0)) - 9))
 
 
 def _form(raw: dict[str, str]) -> tuple[str, float, float]:
@@ -264,7 +267,7 @@ def verify(raw: dict[str, str]) -> TrialRow:
         return row("not-covered", "two routes know it" if routes else "no route")
     try:
         form, limit, printed = _form(raw)
-        answer = routes[0](json.loads(raw["inputs"]), raw["quantity"])
+        answer = routes[0](json.loads(raw["inputs"]) | {"id": raw["id"]}, raw["quantity"])
         own: Any = 0.0
         if isinstance(answer, Sampled):
             answer, own = answer.value, answer.std_error

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from car_relapse.calibration_prediction import exact_interval
 from car_relapse.evidence import relapse_split, trials
 from car_relapse.figures.style import (
     INK,
@@ -19,6 +18,7 @@ from car_relapse.figures.style import (
     percent,
     quote,
 )
+from car_relapse.proportions import exact_interval
 
 __all__ = ["construct_outcomes"]
 

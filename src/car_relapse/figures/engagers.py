@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from car_relapse.calibration_prediction import exact_interval
 from car_relapse.cohort import simulate
 from car_relapse.engager import EngagerExposure, TrimerExposure
 from car_relapse.engager_dosing import (
@@ -39,6 +38,7 @@ from car_relapse.outcomes import Outcome, default_detection
 from car_relapse.parameters import default
 from car_relapse.patient import Patient, typical_leukaemia, typical_patient
 from car_relapse.population import Population, default_population
+from car_relapse.proportions import exact_interval
 from car_relapse.spread import Spread
 from car_relapse.survival import relapse_probabilities
 from car_relapse.therapy import Therapy

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from car_relapse.antigens import Losses
 from car_relapse.attribution import attribution
 from car_relapse.calibration_model import calibrated_patient, calibrated_population
-from car_relapse.calibration_prediction import exact_interval
 from car_relapse.cohort import simulate
 from car_relapse.evidence import relapse_split, trials
 from car_relapse.figures.style import (
@@ -32,6 +31,7 @@ from car_relapse.figures.style import (
 from car_relapse.gates import OrGate, SingleGate
 from car_relapse.outcomes import default_detection
 from car_relapse.patient import Patient
+from car_relapse.proportions import exact_interval
 from car_relapse.resistance import full_loss_lines, surviving_double_loss_lines
 from car_relapse.survival import relapse_probabilities
 from car_relapse.therapy import sequential

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from car_relapse.antigens import Losses
 from car_relapse.calibration_model import calibrated_population, calibrated_values
-from car_relapse.calibration_prediction import exact_interval
 from car_relapse.cohort import Cohort, Outcome, Population, default_population, simulate
 from car_relapse.evidence import relapse_split, trials
 from car_relapse.exposure import SteinExposure, stein_population, stein_typical
@@ -31,6 +30,7 @@ from car_relapse.followup import DAYS_PER_MONTH
 from car_relapse.gates import OrGate, SingleGate
 from car_relapse.parameters import default, parameter
 from car_relapse.patient import Patient, typical_patient
+from car_relapse.proportions import exact_interval
 from car_relapse.survival import relapse_probabilities
 from car_relapse.therapy import Therapy, cocktail
 

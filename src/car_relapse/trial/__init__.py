@@ -4,3 +4,5 @@ Import the module that you need: ``from car_relapse.trial import competing_risks
 lie in [0, 1]; times are in months after infusion unless a docstring says otherwise; cause 0 is
 censored; group 0 is control and group 1 experimental.
 """
+
+__all__: list[str] = []

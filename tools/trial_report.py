@@ -1,0 +1,78 @@
+"""What the verification page shows of the reference values on trials."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from car_relapse.figures.style import Quoted, quote
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from tests.verification import trial_runner  # noqa: E402  # the tests are beside the tools
+
+CHECKS = ROOT / "tests" / "verification"
+VERDICTS = {"fail": "✗ fail", "not-covered": "not covered", "pass": "✓ pass"}
+
+
+def rows() -> list[trial_runner.TrialRow]:
+    """Return every reference value on trials, computed again."""
+    return trial_runner.verify_all(trial_runner.read(CHECKS / "trials.csv"))
+
+
+def missed(found: Sequence[trial_runner.TrialRow]) -> int:
+    """Return how many values were missed, or have no route and no excuse."""
+    return sum(trial_runner.missed(row) for row in found)
+
+
+def numbers(found: Sequence[trial_runner.TrialRow]) -> dict[str, Quoted]:
+    """Return what the text quotes of them."""
+    waiting = sum(row.verdict == "not-covered" and not trial_runner.missed(row) for row in found)
+    counts = {"trial_rows": len(found), "trial_missed": missed(found), "trial_waiting": waiting}
+    return {key: Quoted(value=float(n), text=f"{n:,}") for key, n in counts.items()}
+
+
+def _by_topic(found: Sequence[trial_runner.TrialRow]) -> dict[str, list[trial_runner.TrialRow]]:
+    with (CHECKS / "trial_topics.csv").open(encoding="utf-8", newline="") as stream:
+        topics = {row["method"]: row["topic"] for row in csv.DictReader(stream)}
+    groups: dict[str, list[trial_runner.TrialRow]] = {topic: [] for topic in topics.values()}
+    for row in found:
+        groups[topics[row.method]].append(row)
+    return groups
+
+
+def _used(row: trial_runner.TrialRow) -> float:
+    """Return the error of a row as a share of what is allowed."""
+    if row.error is None:
+        return -1.0
+    return row.error / row.allowed if row.allowed else row.error
+
+
+def table(found: Sequence[trial_runner.TrialRow]) -> dict[str, object]:
+    """Return one line per topic: how many values, from where, the worst error, the verdict."""
+    by_r = {row["id"]: "R" in row["derived_by"] for row in trial_runner.read(CHECKS / "trials.csv")}
+    lines = []
+    for topic, group in _by_topic(found).items():
+        from_r = sum(by_r[row.id] for row in group)
+        worst = max(group, key=_used)
+        exact = worst.error is None or worst.error == 0
+        lines.append(
+            [
+                topic,
+                f"{from_r} + {len(group) - from_r}",
+                "exact" if exact else quote(worst.error, 2).text,
+                quote(worst.allowed, 2).text if worst.allowed else "none",
+                next(v for name, v in VERDICTS.items() if any(r.verdict == name for r in group)),
+            ]
+        )
+        if all(row.verdict == "not-covered" for row in group):
+            lines[-1][2:4] = ["–", "–"]
+    head = ["Topic", "Values: by R + derived", "Error nearest its limit", "Limit", "Verdict"]
+    return {
+        "caption": "Designs and analyses of trials against values of other programs",
+        "head": head,
+        "rows": lines,
+    }
