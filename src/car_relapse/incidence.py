@@ -43,12 +43,12 @@ CENSORED = 0
 _UNIT = "give one time per patient, counted from the start of follow-up"
 
 
-def _variance(
+def jackknife_variance(
     share: NDArray[np.float64],
     before: NDArray[np.float64],
     hazard: NDArray[np.float64],
     hazard_any: NDArray[np.float64],
-    at_risk: NDArray[np.int64],
+    at_risk: NDArray[np.int64] | NDArray[np.float64],
 ) -> NDArray[np.float64]:
     r"""Return the variance of :math:`\hat F_j` at every event time.
 
@@ -60,7 +60,8 @@ def _variance(
             + G^2 \frac{h}{1-h} \right],
 
     which is also the infinitesimal jackknife; for one cause it is Greenwood's formula. G is
-    opened up so that one pass of running sums serves all t.
+    opened up so that one pass of running sums serves all t. Times run along the last axis; times
+    without an event add nothing.
     """
     # Where everybody at risk has an event no time follows, and the last term has G = 0.
     left = hazard_any < 1.0
@@ -69,14 +70,48 @@ def _variance(
     own = before**2 * hazard * (1.0 - hazard) / at_risk
     cross = before * hazard / at_risk
     total = (
-        np.cumsum(own)
-        - 2.0 * (share * np.cumsum(cross) - np.cumsum(cross * share))
-        + share**2 * np.cumsum(c)
-        - 2.0 * share * np.cumsum(c * share)
-        + np.cumsum(c * share**2)
+        np.cumsum(own, axis=-1)
+        - 2.0 * (share * np.cumsum(cross, axis=-1) - np.cumsum(cross * share, axis=-1))
+        + share**2 * np.cumsum(c, axis=-1)
+        - 2.0 * share * np.cumsum(c * share, axis=-1)
+        + np.cumsum(c * share**2, axis=-1)
     )
     # A sum of squares; rounding of the opened form may leave a zero a hair below zero.
     return np.maximum(total, 0.0)
+
+
+def log_log_limits(
+    free: NDArray[np.float64],
+    std_error: NDArray[np.float64],
+    *,
+    none: NDArray[np.bool_],
+    everyone: NDArray[np.bool_],
+    known: NDArray[np.int64],
+    level: float,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return limits for one minus `free`, on the complementary log-log scale.
+
+    Where `none`, or `everyone`, of the `known` patients had the event, that scale has no width, and
+    Clopper and Pearson's exact limits for them are returned.
+    """
+    covered = float(require_non_negative("level", level, "give 0.95 or so", scalar=True))
+    if not 0.0 < covered < 1.0:
+        raise ParameterError(
+            f"level is {covered:g}; it must lie strictly between 0 and 1; give 0.95 or so"
+        )
+    tail = (1.0 - covered) / 2.0
+    z = float(-ndtri(tail))
+    inside = ~(none | everyone)
+    log_free = -np.log(free, out=np.full(free.shape, -1.0), where=inside)
+    spread = np.divide(
+        std_error, free * log_free, out=np.zeros_like(std_error), where=inside & (std_error > 0)
+    )
+    lower = -np.expm1(-log_free * np.exp(-z * spread))
+    upper = -np.expm1(-log_free * np.exp(z * spread))
+    edge = np.exp(np.log(tail) / known)
+    lower = np.where(none, 0.0, np.where(everyone, edge, lower))
+    upper = np.where(none, -np.expm1(np.log(tail) / known), np.where(everyone, 1.0, upper))
+    return lower, upper
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,29 +206,17 @@ class Incidence:
         level: float,
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return limits for the probability of having had the events counted in `happened`."""
-        covered = float(require_non_negative("level", level, "give 0.95 or so", scalar=True))
-        if not 0.0 < covered < 1.0:
-            raise ParameterError(
-                f"level is {covered:g}; it must lie strictly between 0 and 1; give 0.95 or so"
-            )
-        tail = (1.0 - covered) / 2.0
-        z = float(-ndtri(tail))
         t = np.asarray(times, dtype=float)
         # Those whose state at t is known: everybody but the patients censored before t.
         known = self.patients - np.searchsorted(self.censored, t, side="left")
-        none, all_ = happened == 0, (free == 0.0) & (others == 0)
-        inside = ~(none | all_)
-        log_free = -np.log(free, out=np.full(free.shape, -1.0), where=inside)
-        spread = np.divide(
-            std_error, free * log_free, out=np.zeros_like(std_error), where=inside & (std_error > 0)
+        return log_log_limits(
+            free,
+            std_error,
+            none=happened == 0,
+            everyone=(free == 0.0) & (others == 0),
+            known=known,
+            level=level,
         )
-        lower = -np.expm1(-log_free * np.exp(-z * spread))
-        upper = -np.expm1(-log_free * np.exp(z * spread))
-        # Clopper and Pearson's exact limits for none, or all, of a known number of patients.
-        edge = np.exp(np.log(tail) / known)
-        lower = np.where(none, 0.0, np.where(all_, edge, lower))
-        upper = np.where(none, -np.expm1(np.log(tail) / known), np.where(all_, 1.0, upper))
-        return lower, upper
 
     def interval(
         self, times: ArrayLike, cause: int, level: float = 0.95
@@ -341,7 +364,8 @@ def aalen_johansen(
     share = np.minimum(np.cumsum(before[:, None] * hazard, axis=0), 1.0)
     any_share = 1.0 - free
     variance = [
-        _variance(share[:, j], before, hazard[:, j], hazard_any, at_risk) for j in range(len(named))
+        jackknife_variance(share[:, j], before, hazard[:, j], hazard_any, at_risk)
+        for j in range(len(named))
     ]
     return Incidence(
         causes=named,
@@ -351,7 +375,9 @@ def aalen_johansen(
         share=share,
         std_error=np.sqrt(np.array(variance)).T.reshape(when.size, len(named)),
         event_free=free,
-        event_free_std_error=np.sqrt(_variance(any_share, before, hazard_any, hazard_any, at_risk)),
+        event_free_std_error=np.sqrt(
+            jackknife_variance(any_share, before, hazard_any, hazard_any, at_risk)
+        ),
         patients=int(t.size),
         censored=np.sort(t[~happened]),
         longest=float(t.max()),

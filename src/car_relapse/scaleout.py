@@ -57,19 +57,24 @@ _Result = TypeVar("_Result")
 
 
 @cache
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
     """Return the versions of whatever decides the bits of a patient."""
     return {"car-relapse": version("car-relapse"), "numpy": np.__version__}
 
 
-def _patients(
-    population: Population, seed: int, versions: dict[str, str], first: int, last: int
-) -> Cohort:
-    if versions != _versions():
+def require_versions(made_with: dict[str, str]) -> None:
+    """Raise when this process has other versions than the one that began the run."""
+    if made_with != versions():
         raise CarRelapseError(
-            f"this worker has {_versions()} and the run began with {versions}; other versions "
+            f"this worker has {versions()} and the run began with {made_with}; other versions "
             "make other patients; install the same everywhere"
         )
+
+
+def _patients(
+    population: Population, seed: int, made_with: dict[str, str], first: int, last: int
+) -> Cohort:
+    require_versions(made_with)
     return simulate_range(population, first, last, seed=seed)
 
 
@@ -77,11 +82,11 @@ def _reduced(
     reducer: Callable[[Cohort], _Result],
     population: Population,
     seed: int,
-    versions: dict[str, str],
+    made_with: dict[str, str],
     first: int,
     last: int,
 ) -> _Result:
-    return reducer(_patients(population, seed, versions, first, last))
+    return reducer(_patients(population, seed, made_with, first, last))
 
 
 def _spans(n: int, chunk: int) -> Iterator[Span]:
@@ -146,7 +151,7 @@ def _simulated(
                 put(span, part)
                 del missing[span]
                 meter.add(span[1] - span[0], resumed=True)
-        work = partial(_patients, population, seed, _versions())
+        work = partial(_patients, population, seed, versions())
         with closing(results(place, work, missing)) as parts:
             for span, part in parts:
                 if checkpoint is not None:
@@ -162,7 +167,7 @@ def _opened(
     if folder is None:
         return None
     made_from = {**describe("population", population), **describe("seed", seed)}
-    return Checkpoint(folder, {**made_from, "chunk": str(chunk), **_versions()})
+    return Checkpoint(folder, {**made_from, "chunk": str(chunk), **versions()})
 
 
 def simulate_on(
@@ -328,7 +333,7 @@ def reduce_on(
     """
     count, root, step = _checked(n, seed, chunk)
     meter = Meter(count, progress)
-    work = partial(_reduced, reducer, population, root, _versions())
+    work = partial(_reduced, reducer, population, root, versions())
     total: list[_Result] = []
     spans = _spans(count, step)
     with (

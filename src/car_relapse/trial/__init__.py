@@ -1,8 +1,8 @@
-"""Trials of CAR-T products: their design, their analysis, and virtual ones to try a design on.
+"""Design and analysis of trials: doses, single arms, competing risks, sample sizes, virtual trials.
 
-Import the module that you need: ``from car_relapse.trial import competing_risks``. Probabilities
-lie in [0, 1]; times are in months after infusion unless a docstring says otherwise; cause 0 is
-censored; group 0 is control and group 1 experimental.
+Each topic is a module of its own; take it from here by name, as in
+``from car_relapse.trial import single_arm``. Times are in months. A teaching model, not guidance
+for care.
 """
 
 __all__: list[str] = []

@@ -5,14 +5,17 @@ once from `risk_sets`.
 """
 
 from car_relapse.trial.competing_risks.curves import (
-    Contrasts,
-    Estimates,
-    contrasts,
     event_free,
     incidences,
     medians,
     naive_incidences,
     restricted_means,
+)
+from car_relapse.trial.competing_risks.estimates import (
+    Contrasts,
+    Estimates,
+    Probabilities,
+    contrasts,
 )
 from car_relapse.trial.competing_risks.gray import gray_tests
 from car_relapse.trial.competing_risks.rank_tests import RankTests, log_rank_tests
@@ -21,6 +24,7 @@ from car_relapse.trial.competing_risks.risk_sets import RiskSets, risk_sets
 __all__ = [
     "Contrasts",
     "Estimates",
+    "Probabilities",
     "RankTests",
     "RiskSets",
     "contrasts",

@@ -1,88 +1,337 @@
-"""Event-free probabilities, cumulative incidences and restricted means of many trials at once."""
+r"""Event-free probabilities, cumulative incidences and restricted means of many trials at once.
+
+By group, the Kaplan-Meier curve :math:`\hat S`, the Aalen-Johansen estimate
+:math:`\hat F_k(t)=\sum_{s\le t}\hat S(s^-)\,d_k/Y` and the mean event-free time up to a limit,
+:math:`\int_0^\tau \hat S`, as `car_relapse.incidence` explains them. Two variances of
+:math:`\hat F_k` are in use and differ by a few percent in small groups:
+
+- ``jackknife``, the infinitesimal jackknife, as in R's survival package, scikit-survival and
+  `car_relapse.incidence`;
+- ``cmprsk``, as in R's package of that name, which counts the events of each cause apart,
+
+  .. math:: \sum_{s\le t} \left(1-\frac{G}{\hat S}\right)^2 \frac{\hat S_-^2}{Y^2}\,
+      \frac{Y-d_k}{Y-1}\,d_k + \left(\frac{G}{\hat S}\right)^2 \frac{\hat S_-^2}{Y^2}\,
+      \frac{Y-d'}{Y-1}\,d', \qquad G = \hat F_k(t)-\hat F_k(s),
+
+  with :math:`d'` events of other causes.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
-from numpy.typing import ArrayLike
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-from car_relapse.trial.competing_risks.risk_sets import Floats, RiskSets
+from car_relapse.errors import (
+    ParameterError,
+    require_instance,
+    require_non_negative,
+    require_positive,
+)
+from car_relapse.incidence import jackknife_variance
+from car_relapse.trial.competing_risks.estimates import Estimates, Probabilities
+from car_relapse.trial.competing_risks.rank_tests import thinned
+from car_relapse.trial.competing_risks.risk_sets import (
+    Floats,
+    RiskSets,
+    product_limit,
+    require_cause,
+    running_sum,
+)
 
-__all__ = [
-    "Contrasts",
-    "Estimates",
-    "contrasts",
-    "event_free",
-    "incidences",
-    "medians",
-    "naive_incidences",
-    "restricted_means",
-]
+__all__ = ["event_free", "incidences", "medians", "naive_incidences", "restricted_means"]
 
 Variance = Literal["jackknife", "cmprsk"]
 
+_Entry = TypeVar("_Entry", np.float64, np.bool_, np.int64)
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Estimates:
-    """Estimates by trial and group (and time): shape (trials, groups) or (trials, groups, times).
+_TIMES = "give months from infusion"
+_HALF = 1e-9
+"""How near to one half a curve counts as being there: it is a product of rounded ratios."""
 
-    NaN where the group was not followed so long.
+
+class _Times:
+    """Where times fall among the patients of each trial."""
+
+    def __init__(self, data: RiskSets, times: ArrayLike) -> None:
+        require_instance("data", data, RiskSets, "give what risk_sets returns")
+        self.data = data
+        t = require_non_negative("times", times, _TIMES)
+        if t.ndim > 1 or t.size == 0:
+            raise ParameterError(
+                f"times has shape {t.shape}; it must be one time or a list of them; {_TIMES}"
+            )
+        self.single = t.ndim == 0
+        self.times = np.atleast_1d(t)
+        self.rows = np.stack([np.count_nonzero(data.time <= t, axis=1) for t in self.times], axis=1)
+
+    def read(self, curve: Floats) -> Floats:
+        """Return a curve of shape (trials, patients + 1) at the times, (trials, times)."""
+        return np.take_along_axis(curve, self.rows, axis=1)
+
+    def shaped(self, by_group: list[NDArray[_Entry]]) -> NDArray[_Entry]:
+        """Return results of (trials, times) by group in the shape that was asked for."""
+        together = np.stack(by_group, axis=1)
+        return together[..., 0] if self.single else together
+
+    def followed(self, group: int) -> NDArray[np.bool_]:
+        """Return whether the curve of a group is known at the times, (trials, times)."""
+        ended = self.read(self.data.event_free_in(group)) == 0.0
+        longest = np.where(self.data.label == group, self.data.time, -1.0).max(axis=1)
+        return np.asarray(ended | (longest[:, None] >= self.times))
+
+    def known(self, group: int) -> NDArray[np.int64]:
+        """Return the patients of a group who were not censored before the times."""
+        data = self.data
+        mine = data.label == group
+        size = np.count_nonzero(mine & (data.time >= 0.0), axis=1)
+        lost = np.where(mine & (data.code < data.groups) & (data.time >= 0.0), data.time, np.inf)
+        before = [np.count_nonzero(lost < t, axis=1) for t in self.times]
+        return np.asarray(size[:, None] - np.stack(before, axis=1))
+
+    def happened(self, of: int | None, group: int) -> NDArray[np.int64]:
+        """Return the events of a cause in a group by the times."""
+        return self.read(running_sum(self.data.events(of, group))).astype(np.int64)
+
+
+def _probabilities(
+    at: _Times, values: list[Floats], variances: list[Floats], of: int | None, *, free: bool
+) -> Probabilities:
+    """Return estimates by group, NaN where the group was not followed so long."""
+    groups = range(at.data.groups)
+    known = [at.followed(g) for g in groups]
+    happened = [at.happened(of, g) for g in groups]
+    size = [at.known(g) for g in groups]
+    return Probabilities(
+        value=at.shaped([np.where(k, v, np.nan) for k, v in zip(known, values, strict=True)]),
+        variance=at.shaped([np.where(k, v, np.nan) for k, v in zip(known, variances, strict=True)]),
+        event_free=free,
+        none=at.shaped([h == 0 for h in happened]),
+        everyone=at.shaped([(h == s) & (s > 0) for h, s in zip(happened, size, strict=True)]),
+        known=at.shaped(size),
+    )
+
+
+def _hazard(data: RiskSets, of: int | None, group: int) -> Floats:
+    return data.events(of, group) / np.maximum(data.at_risk_in(group), 1.0)
+
+
+def _greenwood(at: _Times, curve: Floats, hazard: Floats, group: int) -> Floats:
+    at_risk = np.maximum(at.data.at_risk_in(group), 1.0)
+    every = jackknife_variance(1.0 - curve[:, 1:], curve[:, :-1], hazard, hazard, at_risk)
+    return at.read(np.pad(every, ((0, 0), (1, 0))))
+
+
+def event_free(data: RiskSets, times: ArrayLike) -> Probabilities:
+    """Estimate the probability of no event by `times` in every group (Kaplan-Meier).
+
+    Parameters
+    ----------
+    data : RiskSets
+        Trials.
+    times : float or array_like, shape (times,)
+        Months, >= 0.
+
+    Returns
+    -------
+    Probabilities
+        With Greenwood's variance.
+
+    Raises
+    ------
+    ParameterError
+        When a time is negative or not finite.
+
+    Examples
+    --------
+    >>> from car_relapse.trial.competing_risks import risk_sets
+    >>> event_free(risk_sets([1, 2, 3, 4], [1, 0, 2, 0]), [1, 3]).value
+    array([[[0.75 , 0.375]]])
     """
-
-    value: Floats
-    """Estimates."""
-    variance: Floats
-    """Their variances, in the shape of `value`."""
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Contrasts:
-    """Differences, experimental less control, shape (trials,) or (trials, times)."""
-
-    value: Floats
-    """Differences."""
-    variance: Floats
-    """Their variances."""
-
-    @property
-    def z(self) -> Floats:
-        """Difference over its standard error."""
-        raise NotImplementedError
-
-    @property
-    def p_value(self) -> Floats:
-        """Two-sided p-value."""
-        raise NotImplementedError
+    at = _Times(data, times)
+    values, variances = [], []
+    for group in range(data.groups):
+        curve = data.event_free_in(group)
+        values.append(at.read(curve))
+        variances.append(_greenwood(at, curve, _hazard(data, None, group), group))
+    return _probabilities(at, values, variances, None, free=True)
 
 
-def event_free(data: RiskSets, times: ArrayLike) -> Estimates:
-    """Estimate the probability of no event by `times` in every group (Kaplan-Meier)."""
-    raise NotImplementedError
+def naive_incidences(data: RiskSets, times: ArrayLike, *, of: int) -> Probabilities:
+    """Return one minus the Kaplan-Meier curve of a cause, with other causes censored.
+
+    It is not a probability of anything that happens to patients, and always too high where other
+    causes happen: it is here to be compared with `incidences`.
+
+    Parameters
+    ----------
+    data : RiskSets
+        Trials.
+    times : float or array_like, shape (times,)
+        Months, >= 0.
+    of : int
+        Cause.
+
+    Raises
+    ------
+    ParameterError
+        When a time is negative or not finite, or `of` is not a whole number >= 1.
+    """
+    at, of = _Times(data, times), require_cause(of)
+    values, variances = [], []
+    for group in range(data.groups):
+        curve = product_limit(data.events(of, group), data.at_risk_in(group))
+        values.append(1.0 - at.read(curve))
+        variances.append(_greenwood(at, curve, _hazard(data, of, group), group))
+    return _probabilities(at, values, variances, of, free=False)
+
+
+def _cmprsk(at: _Times, of: int, group: int, share: Floats) -> Floats:
+    """Return the variance of R's cmprsk at the times, (trials, times)."""
+    data = at.data
+    at_risk, curve = data.at_risk_in(group), data.event_free_in(group)
+    before, after = curve[:, :-1], curve[:, 1:]
+    own = data.events(of, group)
+    others = data.events(None, group) - own
+    size = (before / np.maximum(at_risk, 1.0)) ** 2
+    lasting = after > 0
+    per = np.where(lasting, 1.0 / np.where(lasting, after, 1.0), 0.0)
+    reached = share[:, 1:] * per
+    mine = size * thinned(own, at_risk)
+    theirs = np.where(lasting, size * thinned(others, at_risk), 0.0)
+    sums = (
+        mine * (1.0 + reached) ** 2 + theirs * reached**2,
+        per * (mine * (1.0 + reached) + theirs * reached),
+        per**2 * (mine + theirs),
+    )
+    first, second, third = (at.read(running_sum(s)) for s in sums)
+    end = at.read(share)
+    return np.maximum(first - 2.0 * end * second + end**2 * third, 0.0)
+
+
+def _jackknife(at: _Times, of: int, group: int, share: Floats) -> Floats:
+    """Return the infinitesimal jackknife variance at the times, (trials, times)."""
+    data = at.data
+    at_risk = np.maximum(data.at_risk_in(group), 1.0)
+    before = data.event_free_in(group)[:, :-1]
+    every = jackknife_variance(
+        share[:, 1:], before, _hazard(data, of, group), _hazard(data, None, group), at_risk
+    )
+    return at.read(np.pad(every, ((0, 0), (1, 0))))
 
 
 def incidences(
-    data: RiskSets, times: ArrayLike, *, of: int, variance: Variance = "jackknife"
-) -> Estimates:
-    """Estimate the cumulative incidence of a cause by `times` in every group."""
-    raise NotImplementedError
+    data: RiskSets, times: ArrayLike, *, of: int, variance: Variance | None = "jackknife"
+) -> Probabilities:
+    """Estimate the cumulative incidence of a cause by `times` in every group (Aalen-Johansen).
 
+    Parameters
+    ----------
+    data : RiskSets
+        Trials.
+    times : float or array_like, shape (times,)
+        Months, >= 0.
+    of : int
+        Cause.
+    variance : {"jackknife", "cmprsk"}, optional
+        Which variance; None leaves it out (NaN), for speed.
 
-def naive_incidences(data: RiskSets, times: ArrayLike, *, of: int) -> Estimates:
-    """Return one minus the Kaplan-Meier curve with other causes censored: too high."""
-    raise NotImplementedError
+    Returns
+    -------
+    Probabilities
+
+    Raises
+    ------
+    ParameterError
+        When a time is negative or not finite, `of` is not a whole number >= 1, or the variance is
+        another.
+
+    Examples
+    --------
+    >>> from car_relapse.trial.competing_risks import risk_sets
+    >>> incidences(risk_sets([1, 2, 3, 4], [1, 2, 0, 1]), 4, of=1).value
+    array([[0.75]])
+    """
+    at, of = _Times(data, times), require_cause(of)
+    if variance not in (None, "jackknife", "cmprsk"):
+        raise ParameterError(
+            f"variance is {variance!r}; it must be 'jackknife', 'cmprsk' or None; give one of them"
+        )
+    values, variances = [], []
+    for group in range(data.groups):
+        steps = data.event_free_in(group)[:, :-1] * _hazard(data, of, group)
+        share = running_sum(steps)
+        values.append(at.read(share))
+        if variance is None:
+            variances.append(np.full(at.rows.shape, np.nan))
+        else:
+            formula = _cmprsk if variance == "cmprsk" else _jackknife
+            variances.append(formula(at, of, group, share))
+    return _probabilities(at, values, variances, of, free=False)
 
 
 def restricted_means(data: RiskSets, until: float) -> Estimates:
-    """Estimate the mean event-free time up to `until` months, shape (trials, groups)."""
-    raise NotImplementedError
+    r"""Estimate the mean event-free time up to `until` months in every group.
+
+    .. math:: \int_0^\tau \hat S, \qquad
+        \text{variance } \sum_{s\le\tau} \left(\int_s^\tau \hat S\right)^2 \frac{d}{Y(Y-d)} .
+
+    Parameters
+    ----------
+    data : RiskSets
+        Trials.
+    until : float
+        Upper limit :math:`\tau`, months, > 0.
+
+    Returns
+    -------
+    Estimates
+        Months, shape (trials, groups); NaN where the group was not followed so long.
+
+    Raises
+    ------
+    ParameterError
+        When `until` is not a number > 0.
+
+    Examples
+    --------
+    >>> from car_relapse.trial.competing_risks import risk_sets
+    >>> restricted_means(risk_sets([1, 2, 3, 4], [1, 0, 2, 0]), 4).value
+    array([[2.875]])
+    """
+    limit = float(require_positive("until", until, _TIMES, scalar=True))
+    at = _Times(data, limit)
+    # Before the first patient the time is 0, after the last the limit.
+    edges = np.pad(np.clip(data.time, 0.0, limit), ((0, 0), (1, 1)), constant_values=(0.0, limit))
+    length = np.diff(edges, axis=1)
+    inside = data.time <= limit
+    values, variances = [], []
+    for group in range(data.groups):
+        area = np.cumsum(data.event_free_in(group) * length, axis=1)
+        mean = area[:, -1:]
+        events, at_risk = data.events(None, group), data.at_risk_in(group)
+        left = at_risk - events
+        per = events / (np.maximum(at_risk, 1.0) * np.where(left > 0, left, np.inf))
+        variance = ((mean - area[:, :-1]) ** 2 * per * inside).sum(axis=1, keepdims=True)
+        known = at.followed(group)
+        values.append(np.where(known, mean, np.nan))
+        variances.append(np.where(known, variance, np.nan))
+    return Estimates(value=at.shaped(values), variance=at.shaped(variances))
 
 
 def medians(data: RiskSets) -> Floats:
-    """Return the median event-free time, months, shape (trials, groups); inf if not reached."""
-    raise NotImplementedError
+    """Return the median event-free time of every group, months, shape (trials, groups).
 
-
-def contrasts(estimates: Estimates) -> Contrasts:
-    """Return the difference of experimental and control group for every trial (and time)."""
-    raise NotImplementedError
+    Where the curve stands at one half for a while, the middle of that while, as in R's survival
+    package. Infinite where half the patients have had no event when follow-up ends.
+    """
+    require_instance("data", data, RiskSets, "give what risk_sets returns")
+    found = []
+    for group in range(data.groups):
+        after = data.event_free_in(group)[:, 1:]
+        reached = np.where(after <= 0.5 + _HALF, data.time, np.inf).min(axis=1)
+        below = np.where(after < 0.5 - _HALF, data.time, np.inf).min(axis=1)
+        stands = np.isfinite(below)
+        found.append(np.where(stands, 0.5 * (reached + np.where(stands, below, 0.0)), reached))
+    return np.stack(found, axis=1)

@@ -21,9 +21,14 @@ import numpy as np
 from scipy.special import chdtrc
 
 from car_relapse.errors import ParameterError
-from car_relapse.trial.competing_risks.risk_sets import Floats, RiskSets
+from car_relapse.trial.competing_risks.risk_sets import (
+    Floats,
+    RiskSets,
+    product_limit,
+    require_cause,
+)
 
-__all__ = ["RankTests", "log_rank_tests"]
+__all__ = ["RankTests", "log_rank_tests", "require_two_groups", "thinned"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -34,10 +39,17 @@ class RankTests:
     the variance is 0 and the statistic and the p-value are NaN: count it as no rejection.
     """
 
-    score: Floats
-    """Events of the experimental group less those expected; > 0 when it has more."""
+    observed: Floats
+    """Events of the experimental group, weighted as the test weighs them."""
+    expected: Floats
+    """The same as expected when the groups do not differ."""
     variance: Floats
     """Variance of the score when the groups do not differ."""
+
+    @property
+    def score(self) -> Floats:
+        """Observed less expected; > 0 when the experimental group has more events."""
+        return self.observed - self.expected
 
     @property
     def z(self) -> Floats:
@@ -57,12 +69,19 @@ class RankTests:
         return np.asarray(chdtrc(1.0, self.statistic))
 
 
-def _two_groups(data: RiskSets) -> None:
-    if data.groups != 2:
+def require_two_groups(groups: int) -> None:
+    """Raise when there are not exactly two groups."""
+    if groups != 2:
         raise ParameterError(
-            f"the data have {data.groups} group(s); the test compares two; code control 0 and "
+            f"the data have {groups} group(s); the comparison is of two; code control 0 and "
             "experimental 1, and leave out the others with included"
         )
+
+
+def thinned(events: Floats, at_risk: Floats) -> Floats:
+    """Return the events times (Y-d)/(Y-1), the share of their variance that ties leave."""
+    lost = np.maximum(events - 1.0, 0.0) / np.maximum(at_risk - 1.0, 1.0)
+    return events * np.maximum(1.0 - lost, 0.0)
 
 
 def log_rank_tests(data: RiskSets, *, of: int | None = None, early: bool = False) -> RankTests:
@@ -86,23 +105,16 @@ def log_rank_tests(data: RiskSets, *, of: int | None = None, early: bool = False
     ParameterError
         When there are not two groups, or `of` is not a whole number >= 1.
     """
-    of = data.cause(of)
-    _two_groups(data)
+    of = None if of is None else require_cause(of)
+    require_two_groups(data.groups)
     at_risk, experimental = data.at_risk, data.at_risk_in(1)
     events, own = data.events(of), data.events(of, 1)
     share = experimental / at_risk
-    spread = events * share * (1.0 - share)
-    if data.first is not None:
-        spread *= (at_risk - events) / np.maximum(at_risk - 1.0, 1.0)
-    gap = own - events * share
+    expected = events * share
+    spread = (events if data.first is None else thinned(events, at_risk)) * share * (1.0 - share)
     if early:
-        weight = _prior_event_free(events, at_risk)
-        gap *= weight
-        spread *= weight**2
-    return RankTests(score=gap.sum(axis=1), variance=spread.sum(axis=1))
-
-
-def _prior_event_free(events: Floats, at_risk: Floats) -> Floats:
-    before = np.ones(events.shape)
-    np.cumprod(1.0 - events[:, :-1] / at_risk[:-1], axis=1, out=before[:, 1:])
-    return before
+        weight = product_limit(events, at_risk)[:, :-1]
+        own, expected, spread = own * weight, expected * weight, spread * weight**2
+    return RankTests(
+        observed=own.sum(axis=1), expected=expected.sum(axis=1), variance=spread.sum(axis=1)
+    )

@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from car_relapse.errors import ParameterError, require_count, require_non_negative
 from car_relapse.incidence import CENSORED
 
-__all__ = ["RiskSets", "risk_sets"]
+__all__ = ["RiskSets", "product_limit", "require_cause", "risk_sets", "running_sum"]
 
 Floats = NDArray[np.float64]
 
@@ -52,6 +52,11 @@ class RiskSets:
     def trials(self) -> int:
         """Number of trials."""
         return int(self.time.shape[0])
+
+    @cached_property
+    def label(self) -> NDArray[np.int8]:
+        """Group of each patient, shape (trials, patients)."""
+        return self.code % np.int8(self.groups)
 
     @cached_property
     def first(self) -> NDArray[np.bool_] | None:
@@ -99,18 +104,47 @@ class RiskSets:
     def _by_group(self) -> tuple[Floats, ...]:
         if self.groups == 1:
             return (np.broadcast_to(self.at_risk, self.time.shape),)
-        label = self.code % self.groups
         counted = []
         for group in range(1, self.groups):
-            backwards = (label == group)[:, ::-1].astype(float)
+            backwards = (self.label == group)[:, ::-1].astype(float)
             counted.append(np.cumsum(backwards, axis=1, out=backwards)[:, ::-1])
         return (self.at_risk - sum(counted), *counted)
 
-    def cause(self, of: int | None) -> int | None:
-        """Return a cause that a caller asks for, or raise when it is not a whole number >= 1."""
-        if of is None:
-            return None
-        return require_count("of", of, "give a cause, or None for events of any cause", minimum=1)
+    def event_free_in(self, group: int) -> Floats:
+        """Return the Kaplan-Meier curve of a group: before and after each patient.
+
+        Returns
+        -------
+        ndarray, shape (trials, patients + 1)
+            ``[:, :-1]`` is the probability just before the time of each patient, ``[:, 1:]``
+            at it.
+        """
+        return self._event_free[group]
+
+    @cached_property
+    def _event_free(self) -> tuple[Floats, ...]:
+        return tuple(
+            product_limit(self.events(None, g), self.at_risk_in(g)) for g in range(self.groups)
+        )
+
+
+def require_cause(of: int) -> int:
+    """Return a cause that a caller asks for, or raise when it is not a whole number >= 1."""
+    return require_count("of", of, "give the number of a cause", minimum=1)
+
+
+def product_limit(events: Floats, at_risk: Floats) -> Floats:
+    """Return the Kaplan-Meier curve before and after each patient, (trials, patients + 1)."""
+    curve = np.ones((events.shape[0], events.shape[1] + 1))
+    np.cumprod(1.0 - events / np.maximum(at_risk, 1.0), axis=1, out=curve[:, 1:])
+    return curve
+
+
+def running_sum(steps: Floats) -> Floats:
+    """Return the sum of steps before and after each patient, (trials, patients + 1)."""
+    curve = np.zeros((steps.shape[0], steps.shape[1] + 1))
+    np.cumsum(steps, axis=1, out=curve[:, 1:])
+    return curve
 
 
 def _codes(name: str, values: ArrayLike, shape: tuple[int, ...], remedy: str) -> NDArray[np.int8]:

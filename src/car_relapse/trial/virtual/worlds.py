@@ -68,7 +68,7 @@ class Worlds:
     cut_off: Floats
     """Month in which follow-up ends: data cut-off, or loss."""
 
-    def observed(self, estimand: Estimand) -> tuple[Floats, Codes]:
+    def observed(self, estimand: Estimand, rows: slice = slice(None)) -> tuple[Floats, Codes]:
         """Return month and cause as a trial records them, under one way to treat transplants.
 
         Parameters
@@ -78,6 +78,8 @@ class Worlds:
             ``competing``: the record ends with the transplant, an event (which analyses of
             the first count with their own, and those of the second do not). ``hypothetical``: it
             ends there as censored. ``without``: nobody was transplanted, which no trial can see.
+        rows : slice, optional
+            Which of the trials; all by default.
 
         Returns
         -------
@@ -95,16 +97,23 @@ class Worlds:
                 "choose one"
             )
         if estimand == "policy":
-            time, cause = self.time_after, self.cause_after
+            time, cause = self.time_after[rows], self.cause_after[rows]
         else:
-            time, cause = self.time, self.cause
+            time, cause = self.time[rows], self.cause[rows]
         if estimand in ("composite", "competing", "hypothetical"):
-            ended = self.transplant < time
+            transplant = self.transplant[rows]
+            ended = transplant < time
             mark = Cause.CENSORED if estimand == "hypothetical" else Cause.TRANSPLANT
-            time = np.minimum(time, self.transplant)
+            time = np.minimum(time, transplant)
             cause = np.where(ended, np.int8(mark), cause)
-        seen = time <= self.cut_off
-        return np.minimum(time, self.cut_off), np.where(seen, cause, np.int8(Cause.CENSORED))
+        cut_off = self.cut_off[rows]
+        seen = time <= cut_off
+        return np.minimum(time, cut_off), np.where(seen, cause, np.int8(Cause.CENSORED))
+
+    def transplanted(self) -> Floats:
+        """Return the month of each transplant that the trial saw; infinite for the others."""
+        seen = self.transplant < np.minimum(self.time_after, self.cut_off)
+        return np.where(seen, self.transplant, np.inf)
 
 
 def _stream(seed: int, key: tuple[int, ...]) -> np.random.Generator:
@@ -307,4 +316,4 @@ def generate(
             np.minimum(end, draws.exponential(_LOST) / lost_rate, out=end)
         cut_offs.append(end)
     joined = {name: np.concatenate([a[name] for a in arms], axis=1) for name in arms[0]}
-    return Worlds(group=trial.groups, cut_off=np.concatenate(cut_offs, axis=1), **joined)  # type: ignore[arg-type]
+    return Worlds(group=trial.groups, cut_off=np.concatenate(cut_offs, axis=1), **joined)
