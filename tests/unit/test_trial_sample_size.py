@@ -191,11 +191,13 @@ def test_the_cause_is_counted_from_one():
 
 def test_a_cause_that_an_arm_does_not_have_has_no_size():
     gone = size.compare_arms((0.2, 0.1), (0.0, 0.1))
-    assert math.isnan(gone.patients_cause)
+    assert (gone.patients_cause, gone.patients_gray) == (None, None)
+    assert gone.patients_incidence > 0
     new = size.compare_arms((0.0, 0.1), (0.2, 0.1))
-    assert math.isnan(new.hazard_ratios[0])
-    assert math.isnan(new.patients_gray)
-    assert math.isnan(size.compare_arms([0.0], [0.0]).patients_event_free)
+    assert new.hazard_ratios[0] == new.subdistribution_ratios[0] == math.inf
+    assert new.patients_gray is None
+    nothing = size.compare_arms([0.0], [0.0])
+    assert (nothing.event_free_ratio, nothing.patients_event_free) == (1.0, math.inf)
 
 
 # --- any hazards ---------------------------------------------------------------------------------
@@ -329,10 +331,13 @@ def test_late_effects_are_found_by_late_weights():
 def test_a_hazard_ratio_needs_events_in_both_arms():
     nobody = Biology.from_hazards({DEATH: 0.0}, shape=Constant(), horizon=24)
     test = size.rank_test(constant(0.05), nobody, size.Calendar(accrual=0, follow_up=24))
-    assert math.isnan(test.hazard_ratio)
+    assert test.hazard_ratio == 0.0
+    back = size.rank_test(nobody, constant(0.05), size.Calendar(accrual=0, follow_up=24))
+    assert back.hazard_ratio == math.inf
     assert 0 < test.patients() < 30
     none = size.rank_test(nobody, nobody, size.Calendar(accrual=0, follow_up=24))
     assert (none.power(100), none.patients(), none.seen) == (0.0, math.inf, 0.0)
+    assert none.hazard_ratio == 1.0
 
 
 def test_information_comes_at_the_pace_of_each_cause():

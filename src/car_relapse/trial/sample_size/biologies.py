@@ -50,33 +50,39 @@ class Comparison:
     hazards_experimental: Floats
     """The same in the experimental arm."""
     hazard_ratios: Floats
-    """Cause-specific hazard ratio of each cause; NaN where the control arm has no such events."""
+    """Cause-specific hazard ratio of each cause; infinite where only the experimental arm has such
+    events, 1 where neither has."""
     subdistribution_ratios: Floats
-    """Ratio of the subdistribution hazards of each cause over the whole time to the horizon; NaN
-    where the control arm has no such events."""
+    """Ratio of the subdistribution hazards of each cause over the whole time to the horizon;
+    infinite and 1 as above."""
     event_free_ratio: float
-    """Hazard ratio of any event."""
-    patients_cause: float
-    """Patients in both arms for the log-rank test of the cause-specific hazard."""
-    patients_gray: float
-    """Patients for Gray's test."""
+    """Hazard ratio of any event; infinite and 1 as above."""
+    patients_cause: float | None
+    """Patients in both arms for the log-rank test of the cause-specific hazard. Infinite where the
+    arms do not differ; None where one arm has no such event, which no hazard ratio describes."""
+    patients_gray: float | None
+    """Patients for Gray's test; infinite and None as above."""
     patients_incidence: float
-    """Patients for the comparison of the incidences at the horizon as proportions."""
-    patients_event_free: float
-    """Patients for the log-rank test of event-free survival."""
+    """Patients for the comparison of the incidences at the horizon as proportions; infinite where
+    they are equal."""
+    patients_event_free: float | None
+    """Patients for the log-rank test of event-free survival; infinite and None as above."""
 
 
 def _ratio(above: ArrayLike, below: ArrayLike) -> Floats:
     top, bottom = np.asarray(above, dtype=float), np.asarray(below, dtype=float)
-    ratio = np.divide(top, bottom, out=np.full(bottom.shape, np.nan), where=bottom > 0)
+    without = np.where(top > 0, np.inf, 1.0)
+    with np.errstate(over="ignore"):
+        ratio = np.divide(top, bottom, out=without, where=bottom > 0)
     # What is equal in truth may differ by roundings, and no trial could tell.
     return np.where(np.abs(ratio - 1.0) < 1e-12, 1.0, ratio)
 
 
-def _patients(ratio: float, events_per_patient: float, **design: float) -> float:
-    # A ratio of 0 or without value: one arm has no event, and no hazard ratio describes that.
-    if not 0.0 < ratio < math.inf:
-        return math.nan
+def _patients(ratio: float, events_per_patient: float, **design: float) -> float | None:
+    if ratio == 1.0:
+        return math.inf
+    if not 1e-300 < ratio < math.inf:
+        return None
     return schoenfeld_events(ratio, **design) / events_per_patient
 
 
@@ -108,7 +114,7 @@ def compare_arms(
     -------
     Comparison
         Numbers of patients are not rounded; infinite where the arms do not differ in that
-        endpoint, NaN where one of them has no such event.
+        endpoint, None where one of them has no such event.
 
     Raises
     ------

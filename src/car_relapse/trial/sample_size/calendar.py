@@ -94,7 +94,9 @@ class Calendar:
         """
         t = require_non_negative("months", months, "count months from a patient's entry")
         if self.accrual > 0:
-            entered = np.clip((self.longest - t) / self.accrual, 0.0, 1.0)
+            # An accrual of next to nothing may make this infinite, which is clipped as well.
+            with np.errstate(over="ignore"):
+                entered = np.clip((self.longest - t) / self.accrual, 0.0, 1.0)
         else:
             entered = (t <= self.follow_up).astype(float)
         return np.asarray(entered * np.exp(-self.loss * t))

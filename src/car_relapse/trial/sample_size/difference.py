@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
 from car_relapse.errors import (
@@ -37,6 +38,7 @@ from car_relapse.trial.virtual.biology import Biology, checked_biology
 
 __all__ = ["Difference", "difference_at"]
 
+Floats = NDArray[np.float64]
 Measure = Literal["incidence", "restricted mean"]
 
 
@@ -49,7 +51,8 @@ class Difference:
     experimental: float
     """The same in the experimental arm."""
     variance: float
-    """Variance of the estimated difference, times the patients in both arms."""
+    """Variance of the estimated difference, times the patients in both arms; infinite when hardly
+    anybody is watched for so long."""
 
     @property
     def value(self) -> float:
@@ -177,14 +180,23 @@ def _estimate(
     total = incidence.sum(axis=0)
     free = 1.0 - total[1::2]
     risk = free * calendar.watched(points[1::2])
-    any_hazard = np.diff(total[::2]) / free
+    # Where nobody is left, what remains of the steps is rounding.
+    left = np.where(free > 0, free, np.inf)
+    any_hazard = np.diff(total[::2]) / left
     if measure == "restricted mean":
         # The area after the middle of each cell, by the trapezoid rule on the fine grid.
         pieces = np.diff(points) * (2.0 - total[1:] - total[:-1]) / 2.0
         after = np.cumsum(pieces[::-1])[::-1][1::2]
-        return float(pieces.sum()), float(np.sum(after**2 / risk * any_hazard))
+        return float(pieces.sum()), float(np.sum(_spread(after**2 * any_hazard, risk)))
     share = total if cause is None else incidence[arm.causes.index(cause)]
-    hazard = np.diff(share[::2]) / free
+    hazard = np.diff(share[::2]) / left
     later = share[-1] - share[1::2]
     terms = (free**2 - 2.0 * free * later) * hazard + later**2 * any_hazard
-    return float(share[-1]), float(np.sum(terms / risk))
+    return float(share[-1]), float(np.sum(_spread(terms, risk)))
+
+
+def _spread(above: Floats, below: Floats) -> Floats:
+    """Return terms of a variance: 0 where nothing varies, infinite where nobody is watched."""
+    without = np.where(above > 0, np.inf, 0.0)
+    with np.errstate(over="ignore"):
+        return np.asarray(np.divide(above, below, out=without, where=below > 0))

@@ -46,16 +46,16 @@ _LARGEST_SOUGHT = 500
 
 @dataclass(frozen=True, kw_only=True)
 class Proportions:
-    """Size of a comparison of two proportions."""
+    """Size of a comparison of two proportions; infinite when they are equal."""
 
     control: float
-    """Patients in the control arm, not rounded."""
+    """Patients in the control arm, not rounded, perhaps infinite."""
     experimental: float
-    """Patients in the experimental arm, not rounded."""
+    """Patients in the experimental arm, not rounded, perhaps infinite."""
 
     @property
     def patients(self) -> float:
-        """Patients in both arms together."""
+        """Patients in both arms together, perhaps infinite."""
         return self.control + self.experimental
 
 
@@ -236,7 +236,7 @@ def fisher_power(
     p1 = float(require_fraction("experimental", experimental, _SHARE, scalar=True))
     level = inside("alpha", alpha, "give the two-sided level, such as 0.05")
     remedy = "give the patients of the control and of the experimental arm"
-    if np.shape(patients) != (2,):
+    if not is_list(patients) or len(patients) != 2:
         raise ParameterError(f"patients is {patients!r}; it must be two numbers; {remedy}")
     n0, n1 = (
         require_count("patients", n, remedy, minimum=1, maximum=_LARGEST_ARM) for n in patients

@@ -71,8 +71,8 @@ class RankTest:
     seen: float
     """Probability that a patient's event of the cause is seen, both arms together."""
     hazard_ratio: float
-    """Hazard ratio that Cox's model settles on in a large trial; NaN where one arm has no
-    events. It depends on the calendar unless hazards are proportional."""
+    """Hazard ratio that Cox's model settles on in a large trial: 0 or infinite where only one arm
+    has events, 1 where neither has. It depends on the calendar unless hazards are proportional."""
 
     def patients(self, *, alpha: float = 0.05, power: float = 0.8) -> float:
         """Return the patients in both arms together, not rounded; infinite without an effect.
@@ -97,8 +97,12 @@ class RankTest:
         return (total / self.mean) ** 2
 
     def events(self, *, alpha: float = 0.05, power: float = 0.8) -> float:
-        """Return the events seen in both arms together; parameters and errors as `patients`."""
-        return self.patients(alpha=alpha, power=power) * self.seen
+        """Return the events seen in both arms together, infinite without an effect.
+
+        Parameters and errors as `patients`.
+        """
+        need = self.patients(alpha=alpha, power=power)
+        return need * self.seen if math.isfinite(need) else need
 
     def power(self, patients: float, *, alpha: float = 0.05) -> float:
         """Return the power of a number of patients, in the direction of the effect.
@@ -166,18 +170,20 @@ def _settled_ratio(flows: tuple[_Flow, _Flow], parts: tuple[float, float]) -> fl
     """Return the hazard ratio at which Cox's score has the mean 0."""
     risk = [part * flow.risk for part, flow in zip(parts, flows, strict=True)]
     events = [r * flow.hazard for r, flow in zip(risk, flows, strict=True)]
-    if not (events[0].sum() > 0 and events[1].sum() > 0):
-        return math.nan
-    every, second = events[0] + events[1], float(events[1].sum())
+    total = [float(e.sum()) for e in events]
+    if min(total) == 0.0:
+        return 1.0 if max(total) == 0.0 else math.inf if total[1] > 0 else 0.0
+    every, second = events[0] + events[1], total[1]
     on = every > 0
 
     def score(log_ratio: float) -> float:
         above = risk[1][on] * math.exp(log_ratio)
         return second - float(np.sum(above / (risk[0][on] + above) * every[on]))
 
-    ends = (-60.0, 60.0)
+    ends = (-300.0, 300.0)
     if score(ends[0]) * score(ends[1]) >= 0.0:
-        return math.nan
+        # The arms' events come at times when the other arm has nobody at risk.
+        return 0.0 if abs(score(ends[0])) < abs(score(ends[1])) else math.inf
     return math.exp(float(brentq(score, *ends, xtol=1e-12)))
 
 

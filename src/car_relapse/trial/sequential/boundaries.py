@@ -28,6 +28,7 @@ from scipy.special import ndtri
 
 from car_relapse.errors import (
     ParameterError,
+    is_list,
     require_count,
     require_finite,
     require_fraction,
@@ -44,7 +45,6 @@ __all__ = [
 ]
 
 Floats = NDArray[np.float64]
-Looks = int | Sequence[float]
 
 _LOOKS = "give a number of looks, or the information fraction of each, such as (0.5, 1)"
 _MOST_LOOKS = 50
@@ -92,7 +92,8 @@ class Boundaries:
     information: tuple[float, ...]
     """Information fraction of each look, ascending, at most 1."""
     efficacy: Floats
-    """Z from which on the trial stops for efficacy, at each look, shape (looks,)."""
+    """Z from which on the trial stops for efficacy, at each look, shape (looks,); infinite for
+    never."""
     futility: Floats
     """Z below which it stops for futility, at each look but the last, shape (looks - 1,);
     minus infinity for never."""
@@ -167,11 +168,14 @@ class Boundaries:
         power : float, optional
             Power, above the level and below 1.
         """
-        fixed = float(ndtri(power) - ndtri(self.alpha))
-        return (self.drift(power) / fixed) ** 2
+        drift = self.drift(power)
+        return (drift / float(ndtri(power) - ndtri(self.alpha))) ** 2
 
     def records(self) -> list[dict[str, float]]:
-        """Return one row for each look: information, bounds, and level spent up to it."""
+        """Return one row for each look: information, bounds, and level spent up to it.
+
+        Bounds are infinite at looks that cannot stop.
+        """
         spent = np.cumsum(
             replace(self, futility=np.full_like(self.futility, -np.inf)).stops(0.0).efficacy
         )
@@ -186,9 +190,9 @@ class Boundaries:
         ]
 
 
-def fractions(looks: Looks, *, whole: bool) -> tuple[float, ...]:
+def fractions(looks: int | Sequence[float], *, whole: bool) -> tuple[float, ...]:
     """Return the checked information fraction of each look; `whole` when the last must be 1."""
-    if np.ndim(looks) == 0:
+    if not is_list(looks):
         count = require_count("looks", looks, _LOOKS, minimum=1, maximum=_MOST_LOOKS)
         return tuple((k + 1.0) / count for k in range(count))
     times = require_fraction("looks", looks, _LOOKS)
@@ -219,7 +223,7 @@ def without_futility(information: tuple[float, ...], efficacy: ArrayLike) -> Bou
     )
 
 
-def wang_tsiatis(looks: Looks, delta: float, *, alpha: float = 0.025) -> Boundaries:
+def wang_tsiatis(looks: int | Sequence[float], delta: float, *, alpha: float = 0.025) -> Boundaries:
     r"""Return boundaries :math:`c\,t^{\delta - 1/2}`, those of Wang and Tsiatis's family.
 
     Parameters
@@ -268,7 +272,7 @@ def wang_tsiatis(looks: Looks, delta: float, *, alpha: float = 0.025) -> Boundar
     return without_futility(information, float(height) * form)
 
 
-def obrien_fleming(looks: Looks, *, alpha: float = 0.025) -> Boundaries:
+def obrien_fleming(looks: int | Sequence[float], *, alpha: float = 0.025) -> Boundaries:
     r"""Return O'Brien and Fleming's boundaries, :math:`c/\sqrt t`: little chance to stop early.
 
     Parameters, result and errors as `wang_tsiatis`.
@@ -281,7 +285,7 @@ def obrien_fleming(looks: Looks, *, alpha: float = 0.025) -> Boundaries:
     return wang_tsiatis(looks, 0.0, alpha=alpha)
 
 
-def pocock(looks: Looks, *, alpha: float = 0.025) -> Boundaries:
+def pocock(looks: int | Sequence[float], *, alpha: float = 0.025) -> Boundaries:
     """Return Pocock's boundaries: the same bound at each look.
 
     Parameters, result and errors as `wang_tsiatis`.

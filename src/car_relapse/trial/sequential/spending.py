@@ -20,6 +20,7 @@ from scipy.special import ndtr, ndtri
 
 from car_relapse.errors import (
     ParameterError,
+    is_list,
     require_finite,
     require_fraction,
     require_instance,
@@ -28,7 +29,6 @@ from car_relapse.trial.sample_size.events import one_sided
 from car_relapse.trial.sequential import recursion
 from car_relapse.trial.sequential.boundaries import (
     Boundaries,
-    Looks,
     fractions,
     without_futility,
 )
@@ -56,7 +56,7 @@ def _spent(information: ArrayLike, total: float, spending: Spending) -> Floats:
 
 
 def lan_demets(
-    looks: Looks, *, spending: Spending = "obrien-fleming", alpha: float = 0.025
+    looks: int | Sequence[float], *, spending: Spending = "obrien-fleming", alpha: float = 0.025
 ) -> Boundaries:
     r"""Return boundaries from a spending function of the information, after Lan and DeMets.
 
@@ -110,7 +110,7 @@ def spent_boundaries(information: Sequence[float], spent: ArrayLike) -> Boundari
     >>> spent_boundaries((0.5, 1.0), (0.001, 0.025)).efficacy.round(3).tolist()
     [3.09, 1.965]
     """
-    if np.ndim(information) == 0:
+    if not is_list(information):
         raise ParameterError(
             f"information is {information!r}; it must be a list of fractions; give one for each "
             "look, such as (0.5, 1)"
@@ -160,10 +160,11 @@ def with_futility(boundaries: Boundaries, bounds: Sequence[float] | Floats) -> B
     """
     require_instance("boundaries", boundaries, Boundaries, "give Boundaries")
     remedy = "give the Z below which to stop, for each look but the last"
-    given = np.asarray(bounds)
-    ever = given[given != -np.inf] if given.dtype.kind == "f" else bounds
-    require_finite("bounds", ever, remedy)
-    values = given.astype(float)
+    given = bounds
+    if is_list(bounds):
+        given = [b for b in bounds if not (isinstance(b, float) and b == -math.inf)]
+    require_finite("bounds", given, remedy)
+    values = np.asarray(bounds, dtype=float)
     if values.shape != boundaries.futility.shape:
         raise ParameterError(
             f"bounds has shape {values.shape}; there are {boundaries.futility.size} looks before "
