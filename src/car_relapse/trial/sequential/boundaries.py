@@ -34,7 +34,7 @@ from car_relapse.errors import (
     require_fraction,
 )
 from car_relapse.trial.sample_size.events import one_sided
-from car_relapse.trial.sequential import recursion
+from car_relapse.trial.sequential import _recursion as recursion
 
 __all__ = [
     "Boundaries",

@@ -25,7 +25,7 @@ from car_relapse.errors import (
     require_fraction,
     require_instance,
 )
-from car_relapse.trial.sequential import recursion
+from car_relapse.trial.sequential import _recursion as recursion
 from car_relapse.trial.sequential.boundaries import Boundaries
 
 __all__ = ["AfterStop", "after_stop", "conditional_power"]

@@ -26,7 +26,7 @@ from car_relapse.errors import (
     require_instance,
 )
 from car_relapse.trial.sample_size.events import one_sided
-from car_relapse.trial.sequential import recursion
+from car_relapse.trial.sequential import _recursion as recursion
 from car_relapse.trial.sequential.boundaries import (
     Boundaries,
     fractions,

@@ -20,8 +20,6 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import ndtr
 
-__all__: list[str] = []
-
 Floats = NDArray[np.float64]
 
 # With ten nodes to a panel, bounds are right to about 1e-13.
