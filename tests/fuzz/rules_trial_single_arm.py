@@ -55,7 +55,14 @@ def _finished(extra: Callable[[Context], dict[str, Any]]) -> Draw:
     return draw
 
 
+def _studies(c: Context) -> dict[str, Any]:
+    patients = [int(n) for n in c.rng.integers(1, 200, size=int(c.rng.integers(2, 9)))]
+    share = fraction(c)
+    return {"patients": patients, "responses": [int(c.rng.binomial(n, share)) for n in patients]}
+
+
 RULES: list[tuple[str, Draw]] = [
+    (r"single_arm\.historical\.historical_belief\(\)", _studies),
     (r"single_arm\.(two_stage\.simon|one_stage\.fleming_patients)\(\)", _two_rates),
     (r"single_arm\.one_stage\.ahern\(\)", _ahern),
     (r"single_arm\.looks\.Looks\(\)", _looks),

@@ -18,6 +18,7 @@ from car_relapse.trial.single_arm import (
     ahern,
     exact_test,
     fleming_patients,
+    historical_belief,
     posterior_looks,
     predictive_looks,
     predictive_probability,
@@ -292,6 +293,49 @@ def test_a_rule_for_safety_ends_well_when_it_has_not_stopped():
     assert rule.operating(0.4).success < 0.05
 
 
+# --- earlier studies ------------------------------------------------------------------------------
+
+
+def test_a_belief_finds_the_law_that_drew_the_studies():
+    rng = np.random.default_rng(5)
+    n = rng.integers(15, 80, size=4000)
+    x = rng.binomial(n, rng.beta(6.0, 2.0, size=n.size))
+    a, b = historical_belief(x.tolist(), n.tolist())
+    assert (a, b) == pytest.approx((6.0, 2.0), rel=0.06)
+
+
+def test_a_belief_is_the_most_likely_one():
+    x, n = np.array([10, 27, 15, 35]), np.array([20, 30, 21, 50])
+
+    def log_likelihood(a: float, b: float) -> float:
+        return float(betabinom.logpmf(x, n, a, b).sum())
+
+    a, b = historical_belief(x.tolist(), n.tolist())
+    best = log_likelihood(a, b)
+    for more in (0.97, 1.03):
+        assert log_likelihood(a * more, b) < best
+        assert log_likelihood(a, b * more) < best
+        assert log_likelihood(a * more, b * more) < best
+    # Failures are to responses as responses are to failures.
+    assert historical_belief((n - x).tolist(), n.tolist()) == pytest.approx((b, a), rel=1e-4)
+
+
+def test_studies_that_agree_are_as_one_and_no_more():
+    a, b = historical_belief([15, 30, 45], [20, 40, 60])
+    assert a + b == pytest.approx(120.0, rel=1e-6)
+    assert a / (a + b) == pytest.approx(0.75, abs=0.01)
+    for x, end in (([0, 0], 0.0), ([9, 30], 1.0)):
+        a, b = historical_belief(x, [9, 30])
+        assert a / (a + b) == pytest.approx(end, abs=0.02)
+
+
+def test_studies_that_differ_make_a_test_err_more_often_than_studies_that_agree():
+    trial = exact_test(45, 0.75)
+    alike = trial.averaged(historical_belief([15, 30, 45], [20, 40, 60])).success
+    apart = trial.averaged(historical_belief([11, 38, 41], [20, 40, 60])).success
+    assert trial.operating(0.75).success < alike < apart
+
+
 # --- after two stages -----------------------------------------------------------------------------
 
 
@@ -395,6 +439,10 @@ def test_the_other_upper_limit_is_where_this_outcome_or_a_higher_one_is_likely(s
         (lambda: predictive_looks(30, 0.2, futility=0.5, enough=0.5), "futility must be smaller"),
         (lambda: posterior_looks(30, 1.0), "strictly between"),
         (lambda: posterior_looks(30, 0.3, gain=-0.1), r"must lie in \[0, 1\]"),
+        (lambda: historical_belief([3], [4]), "at least two studies"),
+        (lambda: historical_belief([3, 5], [4, 4]), "responses is 5 of 4 patients"),
+        (lambda: historical_belief(3, [4, 4]), "must be a list"),
+        (lambda: historical_belief([0, 0], [4, 0]), "patients is 0"),
         (lambda: after_two_stages(THREE, 3, 8, null=0.2), "one early stop, for futility"),
         (lambda: after_two_stages("simon", 3, 8, null=0.2), "must be a Looks"),
         (lambda: after_two_stages(TWO, 3, 20, null=0.2), "stages of this design end at 19 and 54"),

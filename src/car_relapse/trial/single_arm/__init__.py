@@ -10,6 +10,7 @@ from car_relapse.trial.single_arm.bayes import (
     predictive_probability,
     probability_better,
 )
+from car_relapse.trial.single_arm.historical import historical_belief
 from car_relapse.trial.single_arm.inference import (
     TwoStageResult,
     after_two_stages,
@@ -28,6 +29,7 @@ __all__ = [
     "ahern",
     "exact_test",
     "fleming_patients",
+    "historical_belief",
     "posterior_looks",
     "predictive_looks",
     "predictive_probability",

@@ -1,0 +1,60 @@
+"""The verification page counts every reference value on trials, and hides none that was missed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import trial_report
+
+from tests.verification import trial_runner
+
+TABLE = trial_runner.read(trial_report.CHECKS / "trials.csv")
+
+
+def _row(raw, verdict, **known):
+    return trial_runner.TrialRow(
+        id=raw["id"],
+        method=raw["method"],
+        quantity=raw["quantity"],
+        published=raw["value"],
+        tolerance=raw["tolerance"],
+        verdict=verdict,
+        remark="",
+        how=(),
+        **{"computed": None, "error": None, "allowed": None} | known,
+    )
+
+
+def test_every_value_is_counted_once_and_tells_where_it_is_from():
+    rows = [_row(raw, "pass", error=0.0, allowed=1e-6) for raw in TABLE]
+    table = trial_report.table(rows)
+    counts = [line[1].split(" + ") for line in table["rows"]]
+    by_r = sum("R" in raw["derived_by"] for raw in TABLE)
+    assert sum(int(n) for n, _ in counts) == by_r > 100
+    assert sum(int(n) for _, n in counts) == len(TABLE) - by_r
+    assert {line[-1] for line in table["rows"]} == {"✓ pass"}
+    assert {line[2] for line in table["rows"]} == {"exact"}
+    assert trial_report.numbers(rows)["trial_rows"].text == str(len(TABLE))
+    assert trial_report.missed(rows) == 0
+
+
+def test_one_missed_value_shows_in_its_topic(monkeypatch):
+    monkeypatch.setattr(trial_runner, "NOT_YET", frozenset())
+    rows = [_row(raw, "pass", error=1e-9, allowed=1e-6) for raw in TABLE]
+    rows[0] = replace(rows[0], verdict="fail", error=3e-6)
+    rows[-1] = replace(rows[-1], verdict="not-covered", error=None, allowed=None)
+    monkeypatch.setattr(trial_runner, "ROUTES", [])
+    lines = trial_report.table(rows)["rows"]
+    assert lines[0][2:] == ["3.0 × 10⁻⁶", "1.0 × 10⁻⁶", "✗ fail"]
+    assert [line[-1] for line in lines].count("not covered") == 1
+    assert trial_report.missed(rows) == 2
+    assert trial_report.numbers(rows)["trial_waiting"].text == "0"
+
+
+def test_a_value_without_its_routes_waits_until_the_excuse_is_withdrawn(monkeypatch):
+    row = _row(TABLE[0], "not-covered")
+    monkeypatch.setattr(trial_runner, "ROUTES", [])
+    monkeypatch.setattr(trial_runner, "NOT_YET", frozenset({row.method}))
+    assert trial_report.numbers([row])["trial_waiting"].value == 1
+    monkeypatch.setattr(trial_runner, "NOT_YET", frozenset())
+    assert trial_report.numbers([row])["trial_missed"].value == 1
