@@ -19,6 +19,7 @@ BENCHMARKS = {
     "R1r": "r1r",
     "R2": "r2",
     "R3": "r3",
+    "R4": "r4",
     "survival": "survival_states",
     "batch": "many_patients",
     "S": "scale",

@@ -25,6 +25,9 @@ PACKAGES = (
     "jax",
     "diffrax",
     "distributed",
+    "lifelines",
+    "scikit-survival",
+    "statsmodels",
 )
 
 
@@ -51,7 +54,9 @@ def library() -> str:
     """Hash the code that is measured: the library's modules, without its figures and tables."""
     digest = hashlib.sha256()
     folder = Path(car_relapse.__file__).parent
-    for module in sorted([*folder.glob("*.py"), *(folder / "published").glob("*.py")]):
+    parts = ("published", "trial")
+    inner = [module for part in parts for module in (folder / part).rglob("*.py")]
+    for module in sorted([*folder.glob("*.py"), *inner]):
         digest.update(module.relative_to(folder).as_posix().encode())
         digest.update(module.read_bytes())
     return digest.hexdigest()[:16]

@@ -43,38 +43,50 @@ CENSORED = 0
 _UNIT = "give one time per patient, counted from the start of follow-up"
 
 
-def jackknife_variance(
-    share: NDArray[np.float64],
+def jackknife_terms(
     before: NDArray[np.float64],
     hazard: NDArray[np.float64],
     hazard_any: NDArray[np.float64],
     at_risk: NDArray[np.int64] | NDArray[np.float64],
-) -> NDArray[np.float64]:
-    r"""Return the variance of :math:`\hat F_j` at every event time.
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    r"""Return a, b and c of the variance of :math:`\hat F_j` at time t.
 
     The multinomial increments of the events give, with :math:`G = F_j(t) - F_j(s)`,
 
     .. math::
 
-        \sum_{s \le t} \frac{1}{Y}\left[ S_-^2 h_j(1-h_j) - 2 S_- G h_j
-            + G^2 \frac{h}{1-h} \right],
+        \sum_{s \le t} a - 2bG + cG^2, \qquad
+        a = \frac{S_-^2 h_j(1-h_j)}{Y}, \quad b = \frac{S_- h_j}{Y}, \quad
+        c = \frac{h}{(1-h)Y},
 
-    which is also the infinitesimal jackknife; for one cause it is Greenwood's formula. G is
-    opened up so that one pass of running sums serves all t. Times run along the last axis; times
+    which is also the infinitesimal jackknife; for one cause it is Greenwood's formula. Times
     without an event add nothing.
     """
-    # Where everybody at risk has an event no time follows, and the last term has G = 0.
-    left = hazard_any < 1.0
-    odds = np.divide(hazard_any, 1.0 - hazard_any, out=np.zeros_like(hazard_any), where=left)
-    c = odds / at_risk
-    own = before**2 * hazard * (1.0 - hazard) / at_risk
+    left = 1.0 - hazard_any
+    # Where everybody at risk has an event no time follows: G is 0, and c may be.
+    odds = hazard_any * left / np.maximum(left**2, 1e-300)
     cross = before * hazard / at_risk
+    return cross * before * (1.0 - hazard), cross, odds / at_risk
+
+
+def _variance(
+    share: NDArray[np.float64],
+    before: NDArray[np.float64],
+    hazard: NDArray[np.float64],
+    hazard_any: NDArray[np.float64],
+    at_risk: NDArray[np.int64],
+) -> NDArray[np.float64]:
+    """Return the variance of the share at every event time.
+
+    G is opened up so that one pass of running sums serves all t.
+    """
+    own, cross, c = jackknife_terms(before, hazard, hazard_any, at_risk)
     total = (
-        np.cumsum(own, axis=-1)
-        - 2.0 * (share * np.cumsum(cross, axis=-1) - np.cumsum(cross * share, axis=-1))
-        + share**2 * np.cumsum(c, axis=-1)
-        - 2.0 * share * np.cumsum(c * share, axis=-1)
-        + np.cumsum(c * share**2, axis=-1)
+        np.cumsum(own)
+        - 2.0 * (share * np.cumsum(cross) - np.cumsum(cross * share))
+        + share**2 * np.cumsum(c)
+        - 2.0 * share * np.cumsum(c * share)
+        + np.cumsum(c * share**2)
     )
     # A sum of squares; rounding of the opened form may leave a zero a hair below zero.
     return np.maximum(total, 0.0)
@@ -364,8 +376,7 @@ def aalen_johansen(
     share = np.minimum(np.cumsum(before[:, None] * hazard, axis=0), 1.0)
     any_share = 1.0 - free
     variance = [
-        jackknife_variance(share[:, j], before, hazard[:, j], hazard_any, at_risk)
-        for j in range(len(named))
+        _variance(share[:, j], before, hazard[:, j], hazard_any, at_risk) for j in range(len(named))
     ]
     return Incidence(
         causes=named,
@@ -375,9 +386,7 @@ def aalen_johansen(
         share=share,
         std_error=np.sqrt(np.array(variance)).T.reshape(when.size, len(named)),
         event_free=free,
-        event_free_std_error=np.sqrt(
-            jackknife_variance(any_share, before, hazard_any, hazard_any, at_risk)
-        ),
+        event_free_std_error=np.sqrt(_variance(any_share, before, hazard_any, hazard_any, at_risk)),
         patients=int(t.size),
         censored=np.sort(t[~happened]),
         longest=float(t.max()),

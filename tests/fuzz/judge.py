@@ -41,6 +41,7 @@ def _field_docs(kind: type) -> dict[str, str]:
     return found
 
 
+_ANNOUNCES_NAN = re.compile(r"\bNaN where\b")
 _ANNOUNCES_INFINITY = re.compile(r"infinity|infinite|\binf\b|-inf|for ever|never", re.IGNORECASE)
 
 
@@ -63,11 +64,12 @@ def problems(value: Any, name: str, doc: str = "", depth: int = 0) -> Iterator[s
 
 
 def _number_problems(array: np.ndarray, name: str, doc: str) -> Iterator[str]:
-    if array.dtype.kind == "i" and array.size and array.min() < 0:
+    signed = rules.SIGNED.search(name) is not None
+    if array.dtype.kind == "i" and array.size and array.min() < 0 and not signed:
         yield f"{name} holds the negative whole number {array.min()}"
     if array.dtype.kind not in "fc":
         return
-    if np.isnan(array).any():
+    if np.isnan(array).any() and not _ANNOUNCES_NAN.search(doc):
         yield f"{name} holds NaN"
     elif np.isinf(array).any() and not _ANNOUNCES_INFINITY.search(doc):
         yield f"{name} holds an infinity that no docstring announces"

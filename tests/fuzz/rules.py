@@ -487,6 +487,9 @@ COMPLEX = re.compile(r"generating_function\.(targeted|escaped)$")
 #: Arguments of which each entry is a number or an array: lists of unequal lengths are welcome.
 ROWS = re.compile(r"Gate\.fraction\.engagement$|gates\.cocktail\.\w+$")
 
+#: Results that may be negative whole numbers: the answer that a trial must wait.
+SIGNED = re.compile(r"\.next_level$")
+
 #: Results that are probabilities or shares, by the names of functions, properties and fields.
 #: Arms of a SumGate add up, an OrGate may have synergy, and bystanders keep what these give: those
 #: fractions may exceed 1.

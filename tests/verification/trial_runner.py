@@ -115,6 +115,12 @@ NOT_YET: frozenset[str] = frozenset(
         "interval-censored ML",
         "parametric mixture cure ML",
         "Q5 closed form (common-shape hazards)",
+        "Q5 Monte Carlo, 10000 trials, 24-mo follow-up, 3%/yr LTFU",
+        "Q5 Monte Carlo N",
+        "Q5 MC: antigen status missing (recoded AgPos)",
+        "Q5 MC: cause-specific timing, N=200, 10000 trials",
+        "transplant estimands (n=1e6)",
+        "immortal time bias (SCT has no effect)",
         "beta-binomial two-arm",
         "single-arm exact, H0 p>=.25 vs p1=.10",
     }

@@ -29,15 +29,16 @@ from car_relapse.errors import (
     require_non_negative,
     require_positive,
 )
-from car_relapse.incidence import jackknife_variance
+from car_relapse.incidence import jackknife_terms
 from car_relapse.trial.competing_risks.estimates import Estimates, Probabilities
 from car_relapse.trial.competing_risks.rank_tests import thinned
 from car_relapse.trial.competing_risks.risk_sets import (
     Floats,
     RiskSets,
+    just_before,
+    per_trial,
     product_limit,
     require_cause,
-    running_sum,
 )
 
 __all__ = ["event_free", "incidences", "medians", "naive_incidences", "restricted_means"]
@@ -47,6 +48,7 @@ Variance = Literal["jackknife", "cmprsk"]
 _Entry = TypeVar("_Entry", np.float64, np.bool_, np.int64)
 
 _TIMES = "give months from infusion"
+_LEAST = 1e-300
 _HALF = 1e-9
 """How near to one half a curve counts as being there: it is a product of rounded ratios."""
 
@@ -66,9 +68,10 @@ class _Times:
         self.times = np.atleast_1d(t)
         self.rows = np.stack([np.count_nonzero(data.time <= t, axis=1) for t in self.times], axis=1)
 
-    def read(self, curve: Floats) -> Floats:
-        """Return a curve of shape (trials, patients + 1) at the times, (trials, times)."""
-        return np.take_along_axis(curve, self.rows, axis=1)
+    def read(self, curve: Floats, start: float) -> Floats:
+        """Return a curve that begins at `start` at the times, (trials, times)."""
+        value = np.take_along_axis(curve, np.maximum(self.rows - 1, 0), axis=1)
+        return np.where(self.rows > 0, value, start)
 
     def shaped(self, by_group: list[NDArray[_Entry]]) -> NDArray[_Entry]:
         """Return results of (trials, times) by group in the shape that was asked for."""
@@ -77,9 +80,10 @@ class _Times:
 
     def followed(self, group: int) -> NDArray[np.bool_]:
         """Return whether the curve of a group is known at the times, (trials, times)."""
-        ended = self.read(self.data.event_free_in(group)) == 0.0
-        longest = np.where(self.data.label == group, self.data.time, -1.0).max(axis=1)
-        return np.asarray(ended | (longest[:, None] >= self.times))
+        ended = self.read(self.data.event_free_after(group), 1.0) == 0.0
+        mine = self.data.label == group
+        later = [(mine & (self.data.time >= t)).any(axis=1) for t in self.times]
+        return np.asarray(ended | np.stack(later, axis=1))
 
     def known(self, group: int) -> NDArray[np.int64]:
         """Return the patients of a group who were not censored before the times."""
@@ -92,7 +96,9 @@ class _Times:
 
     def happened(self, of: int | None, group: int) -> NDArray[np.int64]:
         """Return the events of a cause in a group by the times."""
-        return self.read(running_sum(self.data.events(of, group))).astype(np.int64)
+        marks = self.data.marks(of, group)
+        counts = [np.count_nonzero(marks & (self.data.time <= t), axis=1) for t in self.times]
+        return np.stack(counts, axis=1)
 
 
 def _probabilities(
@@ -113,14 +119,20 @@ def _probabilities(
     )
 
 
-def _hazard(data: RiskSets, of: int | None, group: int) -> Floats:
-    return data.events(of, group) / np.maximum(data.at_risk_in(group), 1.0)
-
-
-def _greenwood(at: _Times, curve: Floats, hazard: Floats, group: int) -> Floats:
-    at_risk = np.maximum(at.data.at_risk_in(group), 1.0)
-    every = jackknife_variance(1.0 - curve[:, 1:], curve[:, :-1], hazard, hazard, at_risk)
-    return at.read(np.pad(every, ((0, 0), (1, 0))))
+def _jackknife(
+    at: _Times, group: int, share: Floats, before: Floats, hazard: Floats, hazard_any: Floats
+) -> Floats:
+    """Return the infinitesimal jackknife variance at the times, (trials, times)."""
+    own, cross, c = jackknife_terms(before, hazard, hazard_any, at.data.divisor(group))
+    variances = []
+    for t, end in zip(at.times, at.read(share, 0.0).T, strict=True):
+        inside = (at.data.time <= t).astype(float)
+        gap = (end[:, None] - share) * inside
+        variances.append(
+            per_trial(own, inside) - 2.0 * per_trial(cross, gap) + per_trial(c, gap**2)
+        )
+    # A sum of squares; rounding may leave a zero a hair below zero.
+    return np.maximum(np.stack(variances, axis=1), 0.0)
 
 
 def event_free(data: RiskSets, times: ArrayLike) -> Probabilities:
@@ -152,9 +164,10 @@ def event_free(data: RiskSets, times: ArrayLike) -> Probabilities:
     at = _Times(data, times)
     values, variances = [], []
     for group in range(data.groups):
-        curve = data.event_free_in(group)
-        values.append(at.read(curve))
-        variances.append(_greenwood(at, curve, _hazard(data, None, group), group))
+        curve, before = data.event_free_after(group), data.event_free_before(group)
+        values.append(at.read(curve, 1.0))
+        hazard = data.hazard(None, group)
+        variances.append(_jackknife(at, group, 1.0 - curve, before, hazard, hazard))
     return _probabilities(at, values, variances, None, free=True)
 
 
@@ -181,49 +194,38 @@ def naive_incidences(data: RiskSets, times: ArrayLike, *, of: int) -> Probabilit
     at, of = _Times(data, times), require_cause(of)
     values, variances = [], []
     for group in range(data.groups):
-        curve = product_limit(data.events(of, group), data.at_risk_in(group))
-        values.append(1.0 - at.read(curve))
-        variances.append(_greenwood(at, curve, _hazard(data, of, group), group))
+        hazard = data.hazard(of, group)
+        curve = product_limit(hazard)
+        before = just_before(curve, 1.0)
+        values.append(1.0 - at.read(curve, 1.0))
+        variances.append(_jackknife(at, group, 1.0 - curve, before, hazard, hazard))
     return _probabilities(at, values, variances, of, free=False)
 
 
 def _cmprsk(at: _Times, of: int, group: int, share: Floats) -> Floats:
     """Return the variance of R's cmprsk at the times, (trials, times)."""
     data = at.data
-    at_risk, curve = data.at_risk_in(group), data.event_free_in(group)
-    before, after = curve[:, :-1], curve[:, 1:]
+    at_risk = data.at_risk_in(group)
+    before, after = data.event_free_before(group), data.event_free_after(group)
     own = data.events(of, group)
     others = data.events(None, group) - own
-    size = (before / np.maximum(at_risk, 1.0)) ** 2
-    lasting = after > 0
-    per = np.where(lasting, 1.0 / np.where(lasting, after, 1.0), 0.0)
-    reached = share[:, 1:] * per
-    mine = size * thinned(own, at_risk)
-    theirs = np.where(lasting, size * thinned(others, at_risk), 0.0)
-    sums = (
-        mine * (1.0 + reached) ** 2 + theirs * reached**2,
-        per * (mine * (1.0 + reached) + theirs * reached),
-        per**2 * (mine + theirs),
-    )
-    first, second, third = (at.read(running_sum(s)) for s in sums)
-    end = at.read(share)
-    return np.maximum(first - 2.0 * end * second + end**2 * third, 0.0)
-
-
-def _jackknife(at: _Times, of: int, group: int, share: Floats) -> Floats:
-    """Return the infinitesimal jackknife variance at the times, (trials, times)."""
-    data = at.data
-    at_risk = np.maximum(data.at_risk_in(group), 1.0)
-    before = data.event_free_in(group)[:, :-1]
-    every = jackknife_variance(
-        share[:, 1:], before, _hazard(data, of, group), _hazard(data, None, group), at_risk
-    )
-    return at.read(np.pad(every, ((0, 0), (1, 0))))
+    size = (before / data.divisor(group)) ** 2
+    mine, theirs = size * thinned(own, at_risk), size * thinned(others, at_risk)
+    # 0 where nobody is left: no time follows.
+    per = after / np.maximum(after**2, _LEAST)
+    variances = []
+    for t, end in zip(at.times, at.read(share, 0.0).T, strict=True):
+        gap = (end[:, None] - share) * per
+        inside = at.data.time <= t
+        variances.append(
+            per_trial(mine * inside, (1.0 - gap) ** 2) + per_trial(theirs * inside, gap**2)
+        )
+    return np.stack(variances, axis=1)
 
 
 def incidences(
     data: RiskSets, times: ArrayLike, *, of: int, variance: Variance | None = "jackknife"
-) -> Probabilities:
+) -> Estimates:
     """Estimate the cumulative incidence of a cause by `times` in every group (Aalen-Johansen).
 
     Parameters
@@ -239,7 +241,8 @@ def incidences(
 
     Returns
     -------
-    Probabilities
+    Estimates
+        `Probabilities` when there is a variance.
 
     Raises
     ------
@@ -260,14 +263,18 @@ def incidences(
         )
     values, variances = [], []
     for group in range(data.groups):
-        steps = data.event_free_in(group)[:, :-1] * _hazard(data, of, group)
-        share = running_sum(steps)
-        values.append(at.read(share))
-        if variance is None:
-            variances.append(np.full(at.rows.shape, np.nan))
-        else:
-            formula = _cmprsk if variance == "cmprsk" else _jackknife
-            variances.append(formula(at, of, group, share))
+        before, hazard = data.event_free_before(group), data.hazard(of, group)
+        share = np.cumsum(before * hazard, axis=1)
+        values.append(at.read(share, 0.0))
+        if variance == "jackknife":
+            every = data.hazard(None, group)
+            variances.append(_jackknife(at, group, share, before, hazard, every))
+        elif variance == "cmprsk":
+            variances.append(_cmprsk(at, of, group, share))
+    if variance is None:
+        known = [at.followed(g) for g in range(data.groups)]
+        value = at.shaped([np.where(k, v, np.nan) for k, v in zip(known, values, strict=True)])
+        return Estimates(value=value, variance=np.full(value.shape, np.nan))
     return _probabilities(at, values, variances, of, free=False)
 
 
@@ -302,18 +309,20 @@ def restricted_means(data: RiskSets, until: float) -> Estimates:
     """
     limit = float(require_positive("until", until, _TIMES, scalar=True))
     at = _Times(data, limit)
-    # Before the first patient the time is 0, after the last the limit.
-    edges = np.pad(np.clip(data.time, 0.0, limit), ((0, 0), (1, 1)), constant_values=(0.0, limit))
-    length = np.diff(edges, axis=1)
+    reached = np.clip(data.time, 0.0, limit)
+    length = np.diff(reached, axis=1, prepend=0.0)
     inside = data.time <= limit
     values, variances = [], []
     for group in range(data.groups):
-        area = np.cumsum(data.event_free_in(group) * length, axis=1)
-        mean = area[:, -1:]
+        area = np.cumsum(data.event_free_before(group) * length, axis=1)
+        rest = data.event_free_after(group)[:, -1] * (limit - reached[:, -1])
+        mean = area[:, -1:] + rest[:, None]
         events, at_risk = data.events(None, group), data.at_risk_in(group)
         left = at_risk - events
-        per = events / (np.maximum(at_risk, 1.0) * np.where(left > 0, left, np.inf))
-        variance = ((mean - area[:, :-1]) ** 2 * per * inside).sum(axis=1, keepdims=True)
+        # No area is left where nobody is.
+        per = events * left / np.maximum(at_risk * left**2, 1.0)
+        later = (mean - area) * inside
+        variance = per_trial(later**2, per)[:, None]
         known = at.followed(group)
         values.append(np.where(known, mean, np.nan))
         variances.append(np.where(known, variance, np.nan))
@@ -329,7 +338,7 @@ def medians(data: RiskSets) -> Floats:
     require_instance("data", data, RiskSets, "give what risk_sets returns")
     found = []
     for group in range(data.groups):
-        after = data.event_free_in(group)[:, 1:]
+        after = data.event_free_after(group)
         reached = np.where(after <= 0.5 + _HALF, data.time, np.inf).min(axis=1)
         below = np.where(after < 0.5 - _HALF, data.time, np.inf).min(axis=1)
         stands = np.isfinite(below)

@@ -21,7 +21,8 @@ later weights depend on. With :math:`A = w\,T_0T_1/(T_0+T_1)` and the running su
     \frac{\hat S_g(t^-)^2}{Y_g^2}\,d'_g ,
 
 where :math:`d'_g` counts the events of other causes, and tied events are thinned by
-:math:`(Y-d)/(Y-1)` as in the log-rank test. R's cmprsk gives the same numbers.
+:math:`(Y-d)/(Y-1)` as in the log-rank test, with :math:`\hat S_g(t^-)(T_0+T_1)` for Y in the first
+term. R's cmprsk gives the same numbers.
 """
 
 from __future__ import annotations
@@ -33,14 +34,13 @@ from car_relapse.trial.competing_risks.rank_tests import RankTests, require_two_
 from car_relapse.trial.competing_risks.risk_sets import (
     Floats,
     RiskSets,
+    per_trial,
     require_cause,
-    running_sum,
 )
 
 __all__ = ["gray_tests"]
 
 _LEAST = 1e-300
-"""Instead of zero where a sum stands below a line; what is above it is zero there, too."""
 
 
 def gray_tests(data: RiskSets, *, of: int, rho: float = 0.0) -> RankTests:
@@ -67,47 +67,64 @@ def gray_tests(data: RiskSets, *, of: int, rho: float = 0.0) -> RankTests:
     of = require_cause(of)
     power = float(require_finite("rho", rho, "give 0 for equal weights", scalar=True))
     require_two_groups(data.groups)
-    tied = data.first is not None
     own = [data.events(of, group) for group in (0, 1)]
-    events = own[0] + own[1]
-    standing: list[Floats] = []  # T_g
-    free: list[Floats] = []  # 1 - F_g just before
+    after = [_no_zeros(data.event_free_after(group)) for group in (0, 1)]
+    standing, rate, counted = [], [], []
     for group in (0, 1):
-        before = data.event_free_in(group)[:, :-1]
-        at_risk = data.at_risk_in(group)
-        present = at_risk > 0
-        standing.append(at_risk / np.where(present, before, 1.0))
-        step = before * own[group] / np.maximum(at_risk, 1.0)
-        free.append(1.0 - running_sum(step)[:, :-1])
-    total = standing[0] + standing[1]
+        before = data.event_free_before(group)
+        standing.append(data.at_risk_in(group) / _no_zeros(before))  # T_g
+        rate.append(data.per_patient(group) * before)  # 1/T_g, and 0 where nobody is at risk
+        steps = own[group] * rate[group]
+        had = np.cumsum(steps, axis=1)
+        had -= steps
+        counted.append((1.0 - had) * standing[group])  # R_g
+    total, everybody = standing[0] + standing[1], counted[0] + counted[1]
+    if data.first is not None:
+        # After the first of a time at which all patients fail nobody counts, and nothing happens.
+        total, everybody = (np.maximum(some, _LEAST) for some in (total, everybody))
+    events = own[0] + own[1]
     step = events / total
-    pooled = 1.0 - running_sum(step)
-    weight = 1.0 if power == 0.0 else np.maximum(pooled[:, :-1], 0.0) ** power
-    counted = standing[1] * free[1]
-    everybody = standing[0] * free[0] + counted
-    # Where nobody without the event is left, there is no event either.
-    share = counted / np.where(everybody > 0, everybody, 1.0)
-    observed, expected = weight * own[1], weight * events * share
+    pooled_after = np.cumsum(step, axis=1)
+    np.subtract(1.0, pooled_after, out=pooled_after)
+    pooled = pooled_after + step
+    direct = standing[0] * standing[1] / total
+    share = counted[1] / everybody
+    if power == 0.0:
+        observed = np.count_nonzero(data.marks(of, 1), axis=1).astype(float)
+        expected = per_trial(events, share)
+    else:
+        weight = np.maximum(pooled, 0.0) ** power
+        observed, expected = per_trial(own[1], weight), per_trial(events * weight, share)
+        direct *= weight
 
-    direct = weight * standing[0] * standing[1] / total
-    carried = np.cumsum(direct * step / np.maximum(pooled[:, :-1], _LEAST), axis=1)
-    to_come = carried[:, -1:] - carried
+    to_come = direct * step
+    # Once a group is used up the pooled incidence may pass 1, but then nothing is to come.
+    to_come /= pooled if pooled.min() > 0.0 else np.maximum(pooled, _LEAST)
+    np.cumsum(to_come, axis=1, out=to_come)
+    np.subtract(to_come[:, -1:], to_come, out=to_come)
+    left = to_come * pooled_after
+    direct += to_come
     variance = np.zeros(data.trials)
     for group in (0, 1):
-        curve, at_risk = data.event_free_in(group), data.at_risk_in(group)
-        before, after = curve[:, :-1], curve[:, 1:]
-        lasting = after > 0
-        ratio = np.where(lasting, pooled[:, 1:] / np.where(lasting, after, 1.0), 0.0)
-        rate = before / np.maximum(at_risk, 1.0)
+        moved = left / after[group]
         others = data.events(None, group) - own[group]
         jumps = step
-        if tied:
-            jumps = thinned(events, total * before) / total
-            others = thinned(others, at_risk)
-        moved = ratio * to_come
-        mine = (direct + to_come - moved) ** 2 * rate * jumps
-        theirs = moved**2 * rate**2 * others
-        variance += np.where(at_risk > 0, mine + theirs, 0.0).sum(axis=1)
-    return RankTests(
-        observed=observed.sum(axis=1), expected=expected.sum(axis=1), variance=variance
-    )
+        if data.first is not None:
+            jumps = thinned(events, total * data.event_free_before(group)) / total
+            others = thinned(others, data.at_risk_in(group))
+        size = direct - moved
+        size *= size
+        size *= jumps
+        moved *= moved
+        moved *= rate[group]
+        moved *= others
+        size += moved
+        variance += per_trial(size, rate[group])
+    return RankTests(observed=observed, expected=expected, variance=variance)
+
+
+def _no_zeros(curve: Floats) -> Floats:
+    """Return a falling curve to divide by: infinite where it has come down to 0."""
+    if curve[:, -1].min() > 0.0:
+        return curve
+    return np.where(curve > 0.0, curve, np.inf)

@@ -18,17 +18,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import chdtrc
+from scipy.special import ndtr
 
 from car_relapse.errors import ParameterError
 from car_relapse.trial.competing_risks.risk_sets import (
     Floats,
     RiskSets,
+    just_before,
+    per_trial,
     product_limit,
     require_cause,
 )
 
-__all__ = ["RankTests", "log_rank_tests", "require_two_groups", "thinned"]
+__all__ = ["RankTests", "log_rank_tests"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -66,7 +68,7 @@ class RankTests:
     @property
     def p_value(self) -> Floats:
         """Two-sided p-value; NaN where the variance is 0."""
-        return np.asarray(chdtrc(1.0, self.statistic))
+        return np.asarray(2.0 * ndtr(-np.abs(self.z)))
 
 
 def require_two_groups(groups: int) -> None:
@@ -80,8 +82,8 @@ def require_two_groups(groups: int) -> None:
 
 def thinned(events: Floats, at_risk: Floats) -> Floats:
     """Return the events times (Y-d)/(Y-1), the share of their variance that ties leave."""
-    lost = np.maximum(events - 1.0, 0.0) / np.maximum(at_risk - 1.0, 1.0)
-    return events * np.maximum(1.0 - lost, 0.0)
+    others = np.where(at_risk == 1.0, 1.0, at_risk - 1.0)
+    return events * (1.0 - np.maximum(events - 1.0, 0.0) / others)
 
 
 def log_rank_tests(data: RiskSets, *, of: int | None = None, early: bool = False) -> RankTests:
@@ -107,14 +109,17 @@ def log_rank_tests(data: RiskSets, *, of: int | None = None, early: bool = False
     """
     of = None if of is None else require_cause(of)
     require_two_groups(data.groups)
-    at_risk, experimental = data.at_risk, data.at_risk_in(1)
-    events, own = data.events(of), data.events(of, 1)
-    share = experimental / at_risk
-    expected = events * share
-    spread = (events if data.first is None else thinned(events, at_risk)) * share * (1.0 - share)
+    events = data.events(of)
+    share = data.at_risk_in(1) / data.at_risk
+    varying = events if data.first is None else thinned(events, data.at_risk)
     if early:
-        weight = product_limit(events, at_risk)[:, :-1]
-        own, expected, spread = own * weight, expected * weight, spread * weight**2
+        weight = just_before(product_limit(events / data.at_risk), 1.0)
+        observed = per_trial(data.events(of, 1), weight)
+        events, varying = events * weight, varying * weight**2
+    else:
+        observed = np.count_nonzero(data.marks(of, 1), axis=1).astype(float)
     return RankTests(
-        observed=own.sum(axis=1), expected=expected.sum(axis=1), variance=spread.sum(axis=1)
+        observed=observed,
+        expected=per_trial(events, share),
+        variance=per_trial(varying, share - share**2),
     )

@@ -10,7 +10,7 @@ of patients.
 from car_relapse.trial.virtual.analyses import Among, Analysis, Kind
 from car_relapse.trial.virtual.biology import Biology, Frailty, Hazard
 from car_relapse.trial.virtual.design import Arm, TransplantPolicy, Trial
-from car_relapse.trial.virtual.immortal import Comparison, Ratios, transplant_ratios
+from car_relapse.trial.virtual.immortal import Ratios, TransplantComparison, transplant_ratios
 from car_relapse.trial.virtual.mechanistic import Mechanism, biology_of, from_cohort
 from car_relapse.trial.virtual.run import Performance, Run, run
 from car_relapse.trial.virtual.search import SampleSize, sample_size
@@ -23,7 +23,6 @@ __all__ = [
     "Analysis",
     "Arm",
     "Biology",
-    "Comparison",
     "Constant",
     "Decay",
     "Estimand",
@@ -37,6 +36,7 @@ __all__ = [
     "Run",
     "SampleSize",
     "Shape",
+    "TransplantComparison",
     "TransplantPolicy",
     "Trial",
     "Weibull",

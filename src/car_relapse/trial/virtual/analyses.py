@@ -254,6 +254,11 @@ class Reader:
         """Return estimate, standard error and p-value of each trial; NaN where there is none."""
         if analysis.kind == "share":
             return self._share(analysis)
+        # A trial in which nobody is left to be compared divides by zero, and counts as failed.
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return self._compared(analysis)
+
+    def _compared(self, analysis: Analysis) -> tuple[Floats, Floats, Floats]:
         data, of = self._risk_sets(analysis)
         if analysis.kind in _TIMED:
             month = float(analysis.month or 0.0)

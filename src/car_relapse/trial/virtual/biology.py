@@ -300,9 +300,9 @@ class Biology:
             When a cause is not of this biology, or the incidences cannot be reached: their sum
             is 1 or more, or the other causes are too fast for them.
         """
-        if not isinstance(incidences, Mapping):
+        if not isinstance(incidences, Mapping) or not incidences:
             raise ParameterError(
-                f"incidences is {incidences!r}; it must map each cause to a number; write "
+                f"incidences is {incidences!r:.200}; it must map each cause to a number; write "
                 "{Cause.DEATH: 0.05}"
             )
         for cause in incidences:
@@ -336,9 +336,9 @@ class Biology:
         ParameterError
             When a ratio is negative or its cause is not of this biology.
         """
-        if not isinstance(ratios, Mapping) or any(c not in self.causes for c in ratios):
+        if not isinstance(ratios, Mapping) or not ratios or not set(ratios) <= set(self.causes):
             raise ParameterError(
-                f"ratios is {ratios!r}; it must map causes of this biology to hazard ratios; "
+                f"ratios is {ratios!r:.200}; it must map causes of this biology to hazard ratios; "
                 f"choose among {', '.join(c.name for c in self.causes)}"
             )
         for ratio in ratios.values():
@@ -358,7 +358,11 @@ class Biology:
         month : float, optional
             Month at which they are stated; by default the horizon.
         """
-        t = self.horizon if month is None else month
+        t = self.horizon
+        if month is not None:
+            t = float(
+                require_non_negative("month", month, "count months from infusion", scalar=True)
+            )
         both = zip(self.causes, self.cumulative_hazard(t), self.incidence(t), strict=True)
         return [
             {"cause": c.name, "month": t, "cumulative_hazard": float(a), "incidence": float(f)}
@@ -367,7 +371,7 @@ class Biology:
 
     def _grids(self, times: Floats) -> tuple[Floats, Floats]:
         """Return a grid up to the last of `times` that resolves every shape, and it doubled."""
-        last = float(np.max(times, initial=0.0))
+        last = float(np.max(times, initial=0.0)) or float(self.horizon)
         shares = np.arange(_GRID) / _GRID
         points = [h.shape.inverse(shares * h.shape.cumulative(last)) for h in self.hazards]
         everything = np.concatenate([*points, times.ravel(), [0.0]])

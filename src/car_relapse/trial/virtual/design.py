@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from car_relapse.errors import (
     ParameterError,
     require_count,
+    require_finite,
     require_fraction,
     require_instance,
     require_non_negative,
@@ -62,9 +63,9 @@ class TransplantPolicy:
                 f"last is {self.last:g} and first is {self.first:g}; transplants end after they "
                 "begin; give a later last month"
             )
-        lean = require_fraction(
-            "dependence", abs(self.dependence), "give a number from -1 to 1", scalar=True
-        )
+        remedy = "give a number from -1 to 1"
+        lean = np.abs(require_finite("dependence", self.dependence, remedy, scalar=True))
+        require_fraction("the size of dependence", lean, remedy)
         if self.share * (1.0 + float(lean)) > 1.0:
             raise ParameterError(
                 f"dependence is {self.dependence:g} and share is {self.share:g}; nobody has a "
@@ -89,7 +90,7 @@ class Arm:
     visits: tuple[float, ...] | None = None
     """Months at which relapse is looked for, ascending, > 0; the last gap repeats for ever. None:
     relapse is found when it happens. Deaths are always known."""
-    weight: float = 1.0
+    allocation: float = 1.0
     """Patients of this arm relative to those of others, > 0."""
 
     def __post_init__(self) -> None:
@@ -107,7 +108,7 @@ class Arm:
                 "above 0"
             )
         require_fraction("untested", self.untested, "give the share of relapses", scalar=True)
-        require_positive("weight", self.weight, "give a relative size", scalar=True)
+        require_positive("allocation", self.allocation, "give a relative size", scalar=True)
         if self.transplant is not None:
             require_instance(
                 "transplant", self.transplant, TransplantPolicy, "give a TransplantPolicy, or None"
@@ -202,8 +203,8 @@ class Trial:
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """Patients of each arm: by weight, remainders to the largest parts lost, two at least."""
-        weight = np.array([arm.weight for arm in self.arms], dtype=float)
+        """Patients of each arm, by `Arm.allocation`: rounded to the sum, at least two each."""
+        weight = np.array([arm.allocation for arm in self.arms], dtype=float)
         exact = self.patients * weight / weight.sum()
         whole = np.floor(exact).astype(int)
         order = np.argsort(whole - exact, kind="stable")

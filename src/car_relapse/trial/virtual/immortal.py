@@ -25,9 +25,9 @@ from scipy.special import chdtrc, expit
 
 from car_relapse.errors import ParameterError, require_non_negative, require_positive
 
-__all__ = ["Comparison", "Ratios", "transplant_ratios"]
+__all__ = ["Ratios", "TransplantComparison", "transplant_ratios"]
 
-Comparison = Literal["ever", "landmark", "time-dependent"]
+TransplantComparison = Literal["ever", "landmark", "time-dependent"]
 
 Floats = NDArray[np.float64]
 
@@ -39,22 +39,22 @@ _FAR = 15.0  # a log ratio beyond it stands for infinity: one group has no event
 class Ratios:
     """Hazard ratios of the transplanted to the others, one per trial: shape (trials,).
 
-    NaN where a trial does not tell: one side has no patients at risk or no event.
+    A trial does not tell where one side has no patients at risk or no event.
     """
 
     log_ratio: Floats
-    """Natural log of the hazard ratio."""
+    """Natural log of the hazard ratio; NaN where a trial does not tell."""
     std_error: Floats
-    """Its standard error."""
+    """Its standard error; NaN where a trial does not tell."""
 
     @property
     def p_value(self) -> Floats:
-        """Two-sided p-value of Wald's test."""
+        """Two-sided p-value of Wald's test; NaN where a trial does not tell."""
         return np.asarray(chdtrc(1.0, (self.log_ratio / self.std_error) ** 2))
 
     @property
     def mean_ratio(self) -> float:
-        """Geometric mean of the hazard ratios of the trials that tell."""
+        """Geometric mean of the hazard ratios of the trials that tell; NaN where none does."""
         told = self.log_ratio[~np.isnan(self.log_ratio)]
         return float(np.exp(told.mean())) if told.size else float("nan")
 
@@ -81,7 +81,7 @@ def transplant_ratios(
     time: ArrayLike,
     event: ArrayLike,
     transplant: ArrayLike,
-    comparison: Comparison,
+    comparison: TransplantComparison,
     *,
     landmark: float | None = None,
 ) -> Ratios:
@@ -115,7 +115,7 @@ def transplant_ratios(
     ...     [[1, 2, 3, 4, 5, 6]], [[1, 1, 1, 0, 1, 0]], [[np.inf, np.inf, 2, np.inf, 3, 1]], "ever"
     ... )
     >>> found.log_ratio.round(2)
-    array([-1.3])
+    array([-1.23])
     """
     t = require_non_negative("time", time, "give months from infusion, trials by patients")
     happened = np.asarray(event).astype(bool)
@@ -129,10 +129,10 @@ def transplant_ratios(
         raise ParameterError(
             "transplant is negative or no number; it must be a month >= 0; give infinity for none"
         )
-    if comparison not in get_args(Comparison):
+    if comparison not in get_args(TransplantComparison):
         raise ParameterError(
-            f"comparison is {comparison!r}; it must be one of {', '.join(get_args(Comparison))}; "
-            "choose one"
+            f"comparison is {comparison!r}; it must be one of "
+            f"{', '.join(get_args(TransplantComparison))}; choose one"
         )
     if (landmark is not None) != (comparison == "landmark"):
         raise ParameterError(

@@ -64,7 +64,8 @@ class Mechanism:
 
         Those of relapses, as if nobody died; the number behind them is that of the responders.
         """
-        share = self.biology.incidence(month)
+        end = require_positive("month", month, "count months from infusion", scalar=True)
+        share = self.biology.incidence(end)
         return np.sqrt(share * (1.0 - share) / (self.response * self.patients))
 
 
@@ -121,7 +122,7 @@ def from_cohort(cohort: Cohort, *, horizon: float, death: Hazard | None = None) 
             "must relapse and some must not, or hazards are not known; take more patients or "
             "another horizon"
         )
-    total = -np.log1p(-events / at_risk)
+    total = np.abs(np.log1p(-events / at_risk))
     share = total / np.maximum(events, 1)
     hazards = [
         Hazard(

@@ -97,7 +97,7 @@ class Run:
     estimate: Floats
     """Estimates; NaN where an analysis failed."""
     std_error: Floats
-    """Their standard errors."""
+    """Their standard errors; NaN where an analysis failed."""
     p_value: Floats
     """Two-sided p-values; NaN where an analysis failed."""
 

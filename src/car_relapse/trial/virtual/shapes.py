@@ -25,6 +25,13 @@ Floats = NDArray[np.float64]
 _MONTHS = "count months from infusion"
 
 
+def _reached(values: ArrayLike) -> Floats:
+    """Return cumulative hazards to be reached, which may be infinite, or raise."""
+    if isinstance(values, np.ndarray) and values.dtype == np.float64 and np.all(values >= 0):
+        return values
+    return require_non_negative("values", values, "give cumulative hazards")
+
+
 class Shape(Protocol):
     """What a shape must offer; any object that does is one."""
 
@@ -51,7 +58,7 @@ class Constant:
 
     @property
     def known_until(self) -> float:
-        """Month beyond which the shape says nothing: none."""
+        """Month beyond which the shape says nothing: infinite, as it goes on for ever."""
         return np.inf
 
     def cumulative(self, times: ArrayLike) -> Floats:
@@ -60,7 +67,7 @@ class Constant:
 
     def inverse(self, values: ArrayLike) -> Floats:
         """Return the month at which the cumulative hazard reaches `values`."""
-        return np.asarray(values, dtype=float)
+        return _reached(values)
 
 
 @dataclass(frozen=True)
@@ -81,7 +88,7 @@ class Decay:
 
     @property
     def known_until(self) -> float:
-        """Month beyond which the shape says nothing: none."""
+        """Month beyond which the shape says nothing: infinite, as it goes on for ever."""
         return np.inf
 
     def cumulative(self, times: ArrayLike) -> Floats:
@@ -91,7 +98,7 @@ class Decay:
 
     def inverse(self, values: ArrayLike) -> Floats:
         """Return the month at which the cumulative hazard reaches `values`, or infinity."""
-        share = np.asarray(values, dtype=float) / self.months
+        share = _reached(values) / self.months
         reached = share < 1.0
         return np.asarray(
             np.where(reached, -self.months * np.log1p(-np.where(reached, share, 0.0)), np.inf)
@@ -121,7 +128,7 @@ class Weibull:
 
     @property
     def known_until(self) -> float:
-        """Month beyond which the shape says nothing: none."""
+        """Month beyond which the shape says nothing: infinite, as it goes on for ever."""
         return np.inf
 
     def cumulative(self, times: ArrayLike) -> Floats:
@@ -132,7 +139,7 @@ class Weibull:
     def inverse(self, values: ArrayLike) -> Floats:
         """Return the month at which the cumulative hazard reaches `values`."""
         with np.errstate(over="ignore"):
-            return np.asarray(np.asarray(values, dtype=float) ** (1.0 / self.power))
+            return np.asarray(_reached(values) ** (1.0 / self.power))
 
 
 @dataclass(frozen=True)
@@ -176,7 +183,7 @@ class Piecewise:
 
     @property
     def known_until(self) -> float:
-        """Month beyond which the shape says nothing."""
+        """Month beyond which the shape says nothing; perhaps infinite."""
         return float(self.breaks[-1])
 
     @cached_property
@@ -201,7 +208,7 @@ class Piecewise:
 
     def inverse(self, values: ArrayLike) -> Floats:
         """Return the month at which the cumulative hazard reaches `values`, or infinity."""
-        w = np.asarray(values, dtype=float)
+        w = _reached(values)
         months, sums = self._knots
         # Where the sum stands still, numpy takes the last of the equal knots, as it should.
         found = np.interp(w, sums, months)

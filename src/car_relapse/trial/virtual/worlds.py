@@ -62,7 +62,8 @@ class Worlds:
     transplant: Floats
     """Month of transplant of those who live to have it in remission; infinite for the others."""
     time_after: Floats
-    """Month of the first event of relapse or death when they are; as `time` for the others."""
+    """Month of the first event of relapse or death when they are; as `time`, perhaps infinite, for
+    the others."""
     cause_after: Codes
     """What it is."""
     cut_off: Floats
