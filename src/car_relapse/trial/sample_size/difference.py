@@ -7,8 +7,9 @@ incidence of the cause and :math:`R(s) = \int_s^t S`, their variances are in a l
 
 .. math::
 
-    \int \left[S^2\,d\Lambda_1 - 2S\,(F(t)-F)\,d\Lambda_1 + (F(t)-F)^2\,d\Lambda\right]\frac1y ,
-    \qquad \int \frac{R^2}{y}\,d\Lambda .
+    \int \frac{S^2 - 2S\,(F(t)-F)}{y}\,d\Lambda_1 + \int \frac{(F(t)-F)^2}{y}\,d\Lambda
+
+and, for a restricted mean, :math:`\int (R^2/y)\,d\Lambda`.
 
 The standard errors that such an analysis prints estimate the same, so that
 :math:`N = z^2\,(v_0/(1-p) + v_1/p)/\Delta^2` with the difference :math:`\Delta`.

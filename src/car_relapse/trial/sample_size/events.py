@@ -81,7 +81,9 @@ def normal_sum(alpha: float, power: float) -> float:
 def schoenfeld_events(
     hazard_ratio: float, *, alpha: float = 0.05, power: float = 0.8, share: float = 0.5
 ) -> float:
-    """Return the number of events for a log-rank test, after Schoenfeld (doi:10.2307/2531021).
+    """Return the number of events for a log-rank test, after Schoenfeld (1983).
+
+    Biometrics 39, 499-503, doi:10.2307/2531021 (DOI not checked).
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-r"""Sample size of rank tests when hazards are not proportional, and of differences at a month.
+r"""Sample size of rank tests when hazards are not proportional.
 
 The log-rank test compares the events of the experimental arm with what they would be if all
 patients shared one hazard. Per patient of the trial, with :math:`\pi_i` the probability of being in
