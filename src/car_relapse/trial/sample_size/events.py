@@ -83,7 +83,7 @@ def schoenfeld_events(
 ) -> float:
     """Return the number of events for a log-rank test, after Schoenfeld (1983).
 
-    Biometrics 39, 499-503, doi:10.2307/2531021 (DOI not checked).
+    doi:10.2307/2531021 (DOI not checked).
 
     Parameters
     ----------
@@ -123,8 +123,8 @@ def freedman_events(
     """Return the number of events for a log-rank test, after Freedman (1982).
 
     It asks for more events than `schoenfeld_events`, which is too small where hazards differ
-    much, and as many, infinitely many, where they are equal. Freedman, Statistics in Medicine 1,
-    121-129, doi:10.1002/sim.4780010204 (DOI not checked). Parameters and errors as there.
+    much, and as many, infinitely many, where they are equal; doi:10.1002/sim.4780010204 (DOI
+    not checked). Parameters and errors as there.
 
     Examples
     --------
