@@ -439,3 +439,13 @@ def test_bad_input_is_refused_in_words(words):
     with pytest.raises(ParameterError) as caught:
         BAD[words]()
     assert words in str(caught.value)
+
+
+def test_what_is_certain_needs_no_chance():
+    assert size.proportions_power(1.0, 0.0, 100) == 1.0
+    assert size.proportions_power(1.0, 0.0, 2) == 0.0
+    nobody = Biology.from_hazards({DEATH: 0.0}, shape=Constant(), horizon=24)
+    trial = size.Calendar(accrual=0, follow_up=24)
+    assert size.difference_at(nobody, nobody, trial, 12).power(100) == 0.0
+    with pytest.raises(ParameterError, match="incidences has shape"):
+        size.cumulative_hazards(0.5)

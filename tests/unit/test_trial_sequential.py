@@ -217,3 +217,19 @@ def test_bad_input_is_refused_in_words(words):
     with pytest.raises(ParameterError) as caught:
         BAD[words]()
     assert words in str(caught.value)
+
+
+def test_a_look_too_early_for_a_drift_asks_for_a_larger_one():
+    """A first look that stops most trials leaves power to a very large drift only."""
+    strict = gs.with_futility(gs.pocock((0.002, 1.0)), [2.0])
+    drift = strict.drift(0.99)
+    assert drift > 8
+    assert strict.stops(drift).power == pytest.approx(0.99)
+
+
+def test_a_poor_result_late_has_a_low_estimate():
+    found = gs.after_stop(gs.pocock((0.01, 1.0)), 2, -25.0)
+    assert found.drift == pytest.approx(-25.0, abs=0.5)
+    assert found.p_value > 0.99
+    with pytest.raises(ParameterError, match="drift is 1e"):
+        gs.conditional_power(gs.pocock(2), 1, 1.0, drift=1e9)
