@@ -51,6 +51,11 @@ def _used(row: trial_runner.TrialRow) -> float:
     return row.error / row.allowed if row.allowed else row.error
 
 
+def _unbroken(error: float) -> str:
+    """Return an error with two digits, in one piece at the end of a line."""
+    return quote(error, 2).text.replace(" ", "\u00a0")
+
+
 def table(found: Sequence[trial_runner.TrialRow]) -> dict[str, object]:
     """Return one line per topic: how many values, from where, the worst error, the verdict."""
     by_r = {row["id"]: "R" in row["derived_by"] for row in trial_runner.read(CHECKS / "trials.csv")}
@@ -63,8 +68,8 @@ def table(found: Sequence[trial_runner.TrialRow]) -> dict[str, object]:
             [
                 topic,
                 f"{from_r} + {len(group) - from_r}",
-                "exact" if exact else quote(worst.error, 2).text,
-                quote(worst.allowed, 2).text if worst.allowed else "none",
+                "exact" if exact else _unbroken(worst.error),
+                _unbroken(worst.allowed) if worst.allowed else "none",
                 next(v for name, v in VERDICTS.items() if any(r.verdict == name for r in group)),
             ]
         )

@@ -53,6 +53,7 @@ def test_every_library_page_is_in_the_table_of_contents():
         ("doi: 10.1002/psp4.12388; more", "10.1002/psp4.12388>`__; more"),
         ("doi:10.1016/S0140-6736(20)31366-0", "10.1016/S0140-6736(20)31366-0>`__"),
         ("(doi:10.1214/aoms/1177730285)", "10.1214/aoms/1177730285>`__)"),
+        ("is it (doi:10.2307/2533377)?", "10.2307/2533377>`__)?"),
     ],
 )
 def test_a_doi_becomes_a_link_without_the_sentence_around_it(text, linked):

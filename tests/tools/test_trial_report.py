@@ -45,7 +45,8 @@ def test_one_missed_value_shows_in_its_topic(monkeypatch):
     rows[-1] = replace(rows[-1], verdict="not-covered", error=None, allowed=None)
     monkeypatch.setattr(trial_runner, "ROUTES", [])
     lines = trial_report.table(rows)["rows"]
-    assert lines[0][2:] == ["3.0 × 10⁻⁶", "1.0 × 10⁻⁶", "✗ fail"]
+    shown = [cell.replace("\u00a0", " ") for cell in lines[0][2:]]
+    assert shown == ["3.0 × 10⁻⁶", "1.0 × 10⁻⁶", "✗ fail"]
     assert [line[-1] for line in lines].count("not covered") == 1
     assert trial_report.missed(rows) == 2
     assert trial_report.numbers(rows)["trial_waiting"].text == "0"

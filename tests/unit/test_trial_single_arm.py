@@ -145,27 +145,31 @@ def test_a_normal_law_comes_close_to_exact_numbers():
 
 def _all_designs(null: float, alternative: float, alpha: float, beta_: float, most: int) -> list:
     """Return n, average patients, n1, r1 and r of every design of at most `most` patients."""
+    k = np.arange(most + 1)
+    mass = {p: [binom.pmf(k, n, p) for n in range(most + 1)] for p in (null, alternative)}
     found = []
-    for n in range(2, most + 1):
-        for n1 in range(1, n):
-            first = np.arange(n1 + 1)
-            for r1, r in itertools.product(range(n1), range(n)):
-                if r <= r1:
-                    continue
-                error, power = (
-                    binom.pmf(first, n1, p)[r1 + 1 :] @ binom.sf(r - first[r1 + 1 :], n - n1, p)
-                    for p in (null, alternative)
-                )
+    for n1, n in itertools.combinations(range(1, most + 1), 2):
+        # Both stages' numbers of responses, every pair of them.
+        joint = {p: np.outer(mass[p][n1][: n1 + 1], mass[p][n - n1][: n - n1 + 1]) for p in mass}
+        total = np.add.outer(np.arange(n1 + 1), np.arange(n - n1 + 1))
+        for r1, r in itertools.combinations(range(n), 2):
+            if r1 < n1:
+                error, power = (joint[p][r1 + 1 :][total[r1 + 1 :] > r].sum() for p in joint)
                 if error <= alpha and power >= 1 - beta_:
-                    going = binom.sf(r1, n1, null)
+                    going = mass[null][n1][r1 + 1 :].sum()
                     found.append((n, n1 + going * (n - n1), n1, r1, r))
     return found
 
 
-def test_simons_search_misses_nothing():
-    null, alternative, alpha, beta_ = 0.2, 0.65, 0.1, 0.15
+@pytest.mark.parametrize(
+    ("null", "alternative", "alpha", "beta_", "most"),
+    [(0.1, 0.5, 0.05, 0.2, 20), (0.6, 0.9, 0.1, 0.2, 24)],
+)
+def test_simons_search_misses_nothing(null, alternative, alpha, beta_, most):
     designs = simon(null, alternative, alpha=alpha, beta=beta_)
-    every = _all_designs(null, alternative, alpha, beta_, most=14)
+    assert designs.optimal.patients[1] <= most / 2
+    assert designs.optimal != designs.minimax
+    every = _all_designs(null, alternative, alpha, beta_, most)
     n, expected, n1, r1, _ = min(every, key=lambda d: d[1])
     assert (designs.optimal.patients, designs.optimal.futile[0]) == ((n1, n), r1)
     assert designs.optimal.operating(null).expected_patients == pytest.approx(expected)

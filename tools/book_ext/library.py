@@ -17,7 +17,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective, switch_source_input
 
 # A DOI may hold brackets and dots, but the ones that end a sentence are not part of it.
-DOI = re.compile(r"\bdoi:\s*(10\.\d{4,9}/[^\s`]*[^\s`.,;:)\]])")
+DOI = re.compile(r"\bdoi:\s*(10\.\d{4,9}/[^\s`]*[^\s`.,;:?!)\]])")
 
 
 def link_dois(text: str) -> str:
