@@ -9,9 +9,11 @@ By group, the Kaplan-Meier curve :math:`\hat S`, the Aalen-Johansen estimate
   `car_relapse.incidence`;
 - ``cmprsk``, as in R's package of that name, which counts the events of each cause apart,
 
-  .. math:: \sum_{s\le t} \left(1-\frac{G}{\hat S}\right)^2 \frac{\hat S_-^2}{Y^2}\,
-      \frac{Y-d_k}{Y-1}\,d_k + \left(\frac{G}{\hat S}\right)^2 \frac{\hat S_-^2}{Y^2}\,
-      \frac{Y-d'}{Y-1}\,d', \qquad G = \hat F_k(t)-\hat F_k(s),
+  .. math::
+
+      & \sum_{s\le t} (1-q)^2\, \frac{\hat S_-^2}{Y^2}\,\frac{Y-d_k}{Y-1}\,d_k \\
+      {}+{} & \sum_{s\le t} q^2\, \frac{\hat S_-^2}{Y^2}\,\frac{Y-d'}{Y-1}\,d' , \qquad
+      q = \frac{\hat F_k(t)-\hat F_k(s)}{\hat S(s)} ,
 
   with :math:`d'` events of other causes.
 """

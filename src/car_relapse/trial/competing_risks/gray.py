@@ -5,9 +5,9 @@ A patient with a competing event can never have the event of interest, and so in
 count as at risk is :math:`R_g = Y_g (1-\hat F_g(t^-))/\hat S_g(t^-)`, and the score is the
 log-rank's,
 
-.. math:: U = \sum_t w(t)\left(d_1 - d\,\frac{R_1}{R_0+R_1}\right), \qquad
-    w = (1-\hat F_0(t^-))^\rho .
+.. math:: U = \sum_t w(t)\left(d_1 - d\,\frac{R_1}{R_0+R_1}\right)
 
+with :math:`w = (1-\hat F_0(t^-))^\rho`.
 :math:`F_0` is the incidence that both groups have when they do not differ, estimated from
 :math:`d\hat F_0 = d/(T_0+T_1)` with :math:`T_g = Y_g/\hat S_g(t^-)`.
 
@@ -15,12 +15,13 @@ Its variance sums what each event contributes to the score, directly and through
 later weights depend on. With :math:`A = w\,T_0T_1/(T_0+T_1)` and the running sum
 :math:`C(t) = \sum_{s\le t} A\,d\hat F_0/(1-\hat F_0(s^-))`,
 
-.. math:: V = \sum_g \sum_t \left[A + \left(1-\frac{1-\hat F_0}{\hat S_g}\right)
-    \left(C(\infty)-C\right)\right]^2 \frac{\hat S_g(t^-)}{Y_g}\,d\hat F_0
-    + \left[\frac{1-\hat F_0}{\hat S_g}\left(C(\infty)-C\right)\right]^2
-    \frac{\hat S_g(t^-)^2}{Y_g^2}\,d'_g ,
+.. math::
 
-where :math:`d'_g` counts the events of other causes, and tied events are thinned by
+    V = \sum_g \sum_t {}& \left[A + (1-q)\,B\right]^2 \frac{\hat S_g(t^-)}{Y_g}\,d\hat F_0 \\
+    {}+ \sum_g \sum_t {}& \left[q\,B\right]^2 \frac{\hat S_g(t^-)^2}{Y_g^2}\,d'_g ,
+
+with :math:`B = C(\infty)-C(t)` still to come and :math:`q = (1-\hat F_0(t))/\hat S_g(t)`. Here
+:math:`d'_g` counts the events of other causes, and tied events are thinned by
 :math:`(Y-d)/(Y-1)` as in the log-rank test, with :math:`\hat S_g(t^-)(T_0+T_1)` for Y in the first
 term. R's cmprsk gives the same numbers.
 """

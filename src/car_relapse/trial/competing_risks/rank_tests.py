@@ -3,8 +3,10 @@ r"""Log-rank tests of two groups, for all events or for one cause, over many tri
 At each event time the events of the experimental group are compared with their share of the
 patients at risk,
 
-.. math:: U = \sum_t w(t)\left(d_1 - d\,\frac{Y_1}{Y}\right), \qquad
-    V = \sum_t w(t)^2\, d\,\frac{Y_1}{Y}\left(1-\frac{Y_1}{Y}\right)\frac{Y-d}{Y-1},
+.. math::
+
+    U &= \sum_t w(t)\left(d_1 - d\,\frac{Y_1}{Y}\right), \\
+    V &= \sum_t w(t)^2\, d\,\frac{Y_1}{Y}\left(1-\frac{Y_1}{Y}\right)\frac{Y-d}{Y-1},
 
 with d events among Y at risk, :math:`d_1` and :math:`Y_1` of them experimental, and
 :math:`U^2/V` is compared with the chi-square law of one degree of freedom (Mantel 1966). For one
