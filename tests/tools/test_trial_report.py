@@ -38,24 +38,13 @@ def test_every_value_is_counted_once_and_tells_where_it_is_from():
     assert trial_report.missed(rows) == 0
 
 
-def test_one_missed_value_shows_in_its_topic(monkeypatch):
-    monkeypatch.setattr(trial_runner, "NOT_YET", frozenset())
+def test_one_missed_value_shows_in_its_topic():
     rows = [_row(raw, "pass", error=1e-9, allowed=1e-6) for raw in TABLE]
     rows[0] = replace(rows[0], verdict="fail", error=3e-6)
     rows[-1] = replace(rows[-1], verdict="not-covered", error=None, allowed=None)
-    monkeypatch.setattr(trial_runner, "ROUTES", [])
     lines = trial_report.table(rows)["rows"]
     shown = [cell.replace("\u00a0", " ") for cell in lines[0][2:]]
     assert shown == ["3.0 × 10⁻⁶", "1.0 × 10⁻⁶", "✗ fail"]
     assert [line[-1] for line in lines].count("not covered") == 1
     assert trial_report.missed(rows) == 2
-    assert trial_report.numbers(rows)["trial_waiting"].text == "0"
-
-
-def test_a_value_without_its_routes_waits_until_the_excuse_is_withdrawn(monkeypatch):
-    row = _row(TABLE[0], "not-covered")
-    monkeypatch.setattr(trial_runner, "ROUTES", [])
-    monkeypatch.setattr(trial_runner, "NOT_YET", frozenset({row.method}))
-    assert trial_report.numbers([row])["trial_waiting"].value == 1
-    monkeypatch.setattr(trial_runner, "NOT_YET", frozenset())
-    assert trial_report.numbers([row])["trial_missed"].value == 1
+    assert trial_report.numbers(rows)["trial_missed"].text == "2"

@@ -51,83 +51,6 @@ COLUMNS = [
     "id", "method", "inputs", "quantity", "value", "tolerance", "source", "seen", "derived_by",
 ]  # fmt: skip
 
-#: Methods of which a row without a route is no failure yet.
-NOT_YET: frozenset[str] = frozenset(
-    {
-        "BOIN",
-        "mTPI",
-        "mTPI-2",
-        "i3+3",
-        "TITE-BOIN",
-        "3+3",
-        "3+3 (no lower-dose confirmation)",
-        "3+3 (6 patients required at MTD)",
-        "CRM empiric Bayes",
-        "CRM empiric MLE",
-        "CRM 1-par logistic, intercept 3",
-        "TITE-CRM",
-        "CRM skeleton",
-        "BOIN12",
-        "Bayesian toxicity stopping (Thall-Simon type)",
-        "manufacturing feasibility",
-        "Simon two-stage",
-        "A'Hern exact single stage",
-        "Clopper-Pearson 95%",
-        "Wilson 95%",
-        "Jeffreys 95%",
-        "UMVUE after Simon",
-        "p-value after Simon",
-        "90% two-sided CI after Simon",
-        "predictive probability",
-        "Schoenfeld events",
-        "Freedman events",
-        "log-rank N, exponential, uniform accrual",
-        "log-rank N (Freedman)",
-        "log-rank N with 5%/12 mo dropout each arm",
-        "log-rank from event probabilities",
-        "event probability with competing risk, exponential",
-        "two proportions (pooled/unpooled normal)",
-        "Fisher exact",
-        "group sequential O'Brien-Fleming",
-        "group sequential Pocock",
-        "group sequential Lan-DeMets OF spending",
-        "group sequential Lan-DeMets Pocock spending",
-        "many-to-one (platform, shared control)",
-        "Kaplan-Meier",
-        "Greenwood SE",
-        "log-log CI",
-        "naive 1-KM (wrong)",
-        "Aalen-Johansen CIF",
-        "CIF SE (infinitesimal jackknife, survival::survfit)",
-        "RMST (mean,SE)",
-        "median",
-        "cmprsk CIF",
-        "cmprsk CIF variance",
-        "Gray's test",
-        "log-rank",
-        "Peto-Peto rho=1",
-        "Cox",
-        "Fine-Gray",
-        "CIF difference z",
-        "landmark Cox",
-        "ever/never Cox (WRONG: immortal time)",
-        "time-dependent Cox",
-        "transplant handling",
-        "Turnbull NPMLE",
-        "interval-censored ML",
-        "parametric mixture cure ML",
-        "Q5 closed form (common-shape hazards)",
-        "Q5 Monte Carlo, 10000 trials, 24-mo follow-up, 3%/yr LTFU",
-        "Q5 Monte Carlo N",
-        "Q5 MC: antigen status missing (recoded AgPos)",
-        "Q5 MC: cause-specific timing, N=200, 10000 trials",
-        "transplant estimands (n=1e6)",
-        "immortal time bias (SCT has no effect)",
-        "beta-binomial two-arm",
-        "single-arm exact, H0 p>=.25 vs p1=.10",
-    }
-)
-
 #: Methods whose values were simulated although their tolerance does not say so.
 SIMULATED = frozenset(
     {
@@ -314,10 +237,3 @@ def checked(raw: dict[str, str]) -> TrialRow:
 def verify_all(rows: Iterable[dict[str, str]]) -> list[TrialRow]:
     """Give the result of every row."""
     return [checked(raw) for raw in rows]
-
-
-def missed(row: TrialRow) -> bool:
-    """Return whether a row counts as a failure: missed, or not covered without an excuse."""
-    if row.verdict == "not-covered":
-        return bool(routes_of(row.method, row.quantity)) or row.method not in NOT_YET
-    return row.verdict == "fail"
