@@ -5,17 +5,16 @@ By group, the Kaplan-Meier curve :math:`\hat S`, the Aalen-Johansen estimate
 :math:`\int_0^\tau \hat S`, as `car_relapse.incidence` explains them. Two variances of
 :math:`\hat F_k` are in use and differ by a few percent in small groups:
 
-- ``jackknife``, the infinitesimal jackknife, as in R's survival package, scikit-survival and
+- ``jackknife``, the infinitesimal jackknife, as in R's survival package and in
   `car_relapse.incidence`;
 - ``cmprsk``, as in R's package of that name, which counts the events of each cause apart,
 
   .. math::
 
       & \sum_{s\le t} (1-q)^2\, \frac{\hat S_-^2}{Y^2}\,\frac{Y-d_k}{Y-1}\,d_k \\
-      {}+{} & \sum_{s\le t} q^2\, \frac{\hat S_-^2}{Y^2}\,\frac{Y-d'}{Y-1}\,d' , \qquad
-      q = \frac{\hat F_k(t)-\hat F_k(s)}{\hat S(s)} ,
+      {}+{} & \sum_{s\le t} q^2\, \frac{\hat S_-^2}{Y^2}\,\frac{Y-d'}{Y-1}\,d' ,
 
-  with :math:`d'` events of other causes.
+  with :math:`d'` events of other causes and :math:`q = (\hat F_k(t)-\hat F_k(s))/\hat S(s)`.
 """
 
 from __future__ import annotations
