@@ -105,11 +105,22 @@ def _simulation(c: Context) -> dict[str, Any]:
         "trials": int(c.rng.integers(1, 20)),
         "cohort_size": int(c.rng.integers(1, 4)),
         "start": int(c.rng.integers(1, 4)),
-        "calendar": c.pick(None, c.make("Calendar")),
+        "calendar": c.pick(None, _calendar(c)),
         "underdosed": c.pick("received", "planned", "exclude", "weight"),
         "underdose_weight": fraction(c),
         "most_enrolled": int(c.pick(1, 40)),
     }
+
+
+def _calendar(c: Context) -> dose.Calendar:
+    return dose.Calendar(
+        accrual=c.pick(0.2, 2.0, 30.0),
+        window=c.pick(0.5, 1.0, 12.0),
+        manufacturing=c.pick(0.0, 1.5),
+        after_first=c.pick(0.0, 0.5),
+        between=c.pick(0.0, 0.25),
+        late=c.pick(0.0, 0.5, 1.0 - 2.0**-53),
+    )
 
 
 def _trials(c: Context) -> Any:

@@ -141,6 +141,13 @@ def test_mathematics_that_stays_source_is_noticed(visit):
     assert visit("</main>", '<p class="math">\\(x^2\\)</p></main>').unrendered_maths == 1
 
 
+def test_mathematics_that_mathjax_could_not_read_is_noticed(visit):
+    formula = "<mjx-container><mjx-merror>no such command</mjx-merror></mjx-container>"
+    assert visit("</main>", f'<p class="math">{formula}</p></main>').unrendered_maths == 1
+    formula = "<mjx-container><mjx-math>x</mjx-math></mjx-container>"
+    assert visit("</main>", f'<p class="math">{formula}</p></main>').unrendered_maths == 0
+
+
 def test_text_of_low_contrast_is_noticed(visit):
     faults = visit(
         "</main>", '<p style="color: #ddd; background: #fff">faint</p></main>'

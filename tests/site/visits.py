@@ -131,7 +131,8 @@ class Visitor:
         )
         visit.unrendered_maths = self.page.evaluate(
             "[...document.querySelectorAll('.math')]"
-            ".filter(element => !element.querySelector('mjx-container')).length"
+            ".filter(element => !element.querySelector('mjx-container:not(:has(mjx-merror))'))"
+            ".length"
         )
         # A colour measured half way through a change of mode belongs to neither.
         self.page.add_style_tag(content="* { transition: none !important; }")

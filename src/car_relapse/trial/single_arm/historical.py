@@ -67,6 +67,7 @@ def historical_belief(responses: Sequence[int], patients: Sequence[int]) -> tupl
 
     The exact test of three quarters, were the next 45 patients one more such study:
 
+    >>> from car_relapse.trial.single_arm import Looks
     >>> trial = Looks(patients=(45,), futile=(38,), enough=(39,))
     >>> round(trial.averaged((a, b)).success, 2)
     0.13
