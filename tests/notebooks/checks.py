@@ -256,7 +256,10 @@ def numbers_its_equations(notebook: Notebook) -> list[str]:
     shown = re.findall(r"^\$\$\n(.*?)\n\$\$$", "\n\n".join(prose), re.DOTALL | re.MULTILINE)
     found = [", ".join(re.findall(r"\\tag\{(\w+)\}", equation)) for equation in shown]
     wanted = [f"{n}" for n in range(1, len(shown) + 1)]
-    return [] if found == wanted else [f"the displayed equations are numbered {found}"]
+    faults = [] if found == wanted else [f"the displayed equations are numbered {found}"]
+    # The site puts an equation with that sign into an environment that takes no number.
+    faults += [f"write \\cr, not \\\\, in {e!r}" for e in shown if r"\\" in e]
+    return faults
 
 
 CHECKS: tuple[Callable[[Notebook], list[str]], ...] = (

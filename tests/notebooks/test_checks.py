@@ -233,6 +233,12 @@ def test_an_equation_without_its_number_is_found(notebook, tag):
     assert checks.numbers_its_equations(notebook)
 
 
+def test_a_line_break_that_the_site_cannot_number_is_found(notebook):
+    lines = r"\begin{aligned} a \\ b \end{aligned} \tag{1}"
+    notebook.cells[OBJECTIVES].source += f"\n\n$$\n{lines}\n$$"
+    assert checks.numbers_its_equations(notebook)
+
+
 def test_equations_numbered_in_their_order_pass(notebook):
     for place, number in ((OBJECTIVES, 1), (READING, 2)):
         notebook.cells[place].source += f"\n\n$$\ns = 1 \\tag{{{number}}}\n$$"
