@@ -471,6 +471,9 @@ SLOW: dict[str, float] = {
     r"^calibration\.(fit|profile)$": 0.1,
     r"^(leontriana|kimmel|cartmath|kara|carrgo)\w+\.[a-z]": 0.5,
     r"survival\.relapse_probabilities$": 2.0,
+    # Most drawn arguments contradict each other and are refused: more, for some that are not.
+    r"^line_law\.LineLaw\.probability$": 2.0,
+    r"^exposure_kimmel\.ProductExposure$": 1.5,
     # Each case solves equations, or draws a population, before the function is called at all.
     r"^(exposure_kimmel|exposure_products|engager|engager_dosing|curve_samplers)\.": 0.4,
     r"^(attribution|calibration_model|celltypes|cohort|course|densities|feedback\w*)\.": 0.4,
