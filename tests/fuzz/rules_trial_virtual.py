@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
@@ -173,7 +173,7 @@ RULES: list[tuple[str, Draw]] = [
     (_A + r"Analysis\(\)", _analysis),
     (_A + r"Analysis\.truth\.trial", _a_trial),
     (_A + r"Analysis\.truth\.arm", one_of(1)),
-    (_A + r"Worlds\.observed\.estimand", one_of(*virtual.Estimand.__args__)),  # type: ignore[attr-defined]
+    (_A + r"Worlds\.observed\.estimand", one_of(*get_args(virtual.Estimand))),
     (_A + r"Worlds\.observed\.rows", one_of(slice(None), slice(0, 1))),
     (_A + r"generate\.trials", whole(1, 20)),
     (_A + r"(generate|run)\.trial", _a_trial),

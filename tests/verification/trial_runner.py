@@ -35,16 +35,14 @@ import math
 import pkgutil
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tests.kept import kept, named
-
 from . import runner
-from .runner import FOLDER, Verdict
+from .runner import Verdict
 from .values import Sampled
 
 COLUMNS = [
@@ -228,10 +226,7 @@ def read(path: Path) -> list[dict[str, str]]:
 
 def checked(raw: dict[str, str]) -> TrialRow:
     """Give a row's result, computed now or kept from an earlier run."""
-    found = kept(
-        named(raw), (FOLDER,), lambda: asdict(verify(raw)), lambda row: row["verdict"] == "pass"
-    )
-    return TrialRow(**found | {"how": tuple(found["how"])})
+    return runner.checked(raw, verify, TrialRow)
 
 
 def verify_all(rows: Iterable[dict[str, str]]) -> list[TrialRow]:

@@ -280,3 +280,11 @@ def settled(rule: Callable[[Ints, Ints, Ints], Ints], data: DoseData, current: A
         completed = data.toxic + np.minimum(at_stake, extra)
         waiting |= rule(data.treated, completed, now) != answer
     return np.where(waiting, WAIT, answer)
+
+
+def require_design(design: Design) -> Design:
+    """Return a design, or raise."""
+    # The protocol is checked at run time, which the type of the check's second argument forbids.
+    kind: type[Design] = Design  # type: ignore[type-abstract]
+    remedy = "give ThreePlusThree() or BOIN(target=0.3), say"
+    return require_instance("design", design, kind, remedy)

@@ -20,9 +20,8 @@ from car_relapse.errors import (
     ParameterError,
     require_count,
     require_fraction,
-    require_instance,
 )
-from car_relapse.trial.dose.designs import STOP, Design, DoseData, Ints
+from car_relapse.trial.dose.designs import STOP, Design, DoseData, Ints, require_design
 from car_relapse.trial.dose.three_plus_three import ThreePlusThree
 
 __all__ = ["ExactCharacteristics", "exact_characteristics", "exact_ends"]
@@ -124,7 +123,7 @@ def exact_ends(
     >>> data.toxic[:, 0].tolist(), probability.round(3).tolist()
     ([0, 2, 3, 1, 2, 3, 4], [0.729, 0.027, 0.001, 0.177, 0.059, 0.007, 0.0])
     """
-    require_instance("design", design, Design, "give ThreePlusThree() or BOIN(target=0.3), say")  # type: ignore[type-abstract]
+    require_design(design)
     p = require_fraction("toxicity", toxicity, "give one probability per level")
     if p.ndim != 1 or p.size == 0:
         raise ParameterError(

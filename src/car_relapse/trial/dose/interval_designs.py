@@ -175,7 +175,8 @@ class _Masses(_Around):
         self._keep(prior=require_beta("prior", self.prior))
 
     def _edges(self) -> NDArray[np.float64]:
-        raise NotImplementedError
+        """Return the ends of the pieces; each design has its own."""
+        raise NotImplementedError  # of no design by itself: mTPI and mTPI-2 follow
 
     def _moves(self, patients: int) -> Moves:
         """Return the move after 0 to `patients` toxicities: 1 up, 0 stay, -1 down."""

@@ -44,7 +44,7 @@ from car_relapse.trial.dose._trial_block import (
     Underdosed,
     Uniforms,
 )
-from car_relapse.trial.dose.designs import Design
+from car_relapse.trial.dose.designs import Design, require_design
 from car_relapse.trial.dose.scenario import Calendar, DoseScenario
 from car_relapse.trial.dose.simulated import SimulatedTrials, joined
 from car_relapse.workers import Place, place_of, processes, results
@@ -66,7 +66,7 @@ def _run(
 
 
 def _checked(design: Design, scenario: DoseScenario, plan: Plan) -> Plan:
-    require_instance("design", design, Design, "give BOIN(target=0.3), say")  # type: ignore[type-abstract]
+    require_design(design)
     require_instance("scenario", scenario, DoseScenario, "give a DoseScenario")
     if plan.calendar is not None:
         require_instance("calendar", plan.calendar, Calendar, "give a Calendar, or None")

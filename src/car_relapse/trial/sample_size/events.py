@@ -25,6 +25,7 @@ from car_relapse.errors import (
     require_non_negative,
     require_positive,
 )
+from car_relapse.trial._checks import strictly_between
 
 __all__ = ["freedman_events", "logrank_power", "schoenfeld_events"]
 
@@ -33,13 +34,8 @@ _RATIO = "give the hazard in the experimental arm divided by that in the control
 
 def inside(name: str, value: float, remedy: str) -> float:
     """Return a number that must lie strictly between 0 and 1, or raise."""
-    number = float(require_fraction(name, value, remedy, scalar=True))
     # Closer to an end than this, a normal quantile has no digits left.
-    if not 1e-15 <= number <= 1.0 - 1e-15:
-        raise ParameterError(
-            f"{name} is {number:g}; it must lie strictly between 0 and 1; {remedy}"
-        )
-    return number
+    return strictly_between(name, value, remedy, margin=1e-15)
 
 
 def one_sided(alpha: float) -> float:

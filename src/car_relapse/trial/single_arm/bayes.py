@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 from scipy.special import betaincc, betaincinv, betaln, gammaln
 
 from car_relapse.errors import ParameterError, require_count, require_fraction
+from car_relapse.trial._checks import strictly_between
 from car_relapse.trial.single_arm.looks import (
     MOST_PATIENTS,
     Looks,
     beta_parameters,
-    strictly_between,
 )
 
 __all__ = ["posterior_looks", "predictive_looks", "predictive_probability", "probability_better"]

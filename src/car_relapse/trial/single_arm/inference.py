@@ -17,7 +17,8 @@ from math import comb
 from scipy.optimize import brentq
 
 from car_relapse.errors import ParameterError, require_count, require_instance
-from car_relapse.trial.single_arm.looks import Looks, strictly_between
+from car_relapse.trial._checks import strictly_between
+from car_relapse.trial.single_arm.looks import Looks
 
 __all__ = ["TwoStageResult", "after_two_stages", "stage_wise_tail"]
 

@@ -222,11 +222,3 @@ def beta_parameters(name: str, value: tuple[float, float]) -> tuple[float, float
     if numbers.shape != (2,):
         raise ParameterError(f"{name} is {value!r}; it must be a pair of numbers; {remedy}")
     return float(numbers[0]), float(numbers[1])
-
-
-def strictly_between(name: str, value: float, remedy: str) -> float:
-    """Return a probability that is neither 0 nor 1, or raise."""
-    p = float(require_fraction(name, value, remedy, scalar=True))
-    if not 0.0 < p < 1.0:
-        raise ParameterError(f"{name} is {p:g}; it must lie strictly between 0 and 1; {remedy}")
-    return p

@@ -14,7 +14,8 @@ from scipy.optimize import brentq
 from scipy.special import bdtr, bdtrc, ndtri, rel_entr
 
 from car_relapse.errors import ParameterError, require_count
-from car_relapse.trial.single_arm.looks import MOST_PATIENTS, Looks, strictly_between
+from car_relapse.trial._checks import strictly_between
+from car_relapse.trial.single_arm.looks import MOST_PATIENTS, Looks
 
 __all__ = ["ahern", "exact_test", "fleming_patients"]
 
