@@ -84,11 +84,16 @@ def count(report: Path) -> Outcome:
     return outcome
 
 
-def pytest(log: Log, *arguments: str | Path) -> Outcome:
-    """Run pytest and count what ran."""
+# Plugins that load much in each process of a stage, whether its tests need it or not.
+HEAVY = ("hypothesispytest", "nbval")
+
+
+def pytest(log: Log, *arguments: str | Path, needs: tuple[str, ...] = ()) -> Outcome:
+    """Run pytest, with the heavy plugins that the tests need, and count what ran."""
     report = LOGS / f"{log.stage}.xml"
     report.unlink(missing_ok=True)
-    options = ("-q", "--timeout=300", "--color=no", f"--junitxml={report}")
+    plugins = [word for name in HEAVY if name not in needs for word in ("-p", f"no:{name}")]
+    options = ("-q", "--timeout=300", "--color=no", f"--junitxml={report}", *plugins)
     code = log.run(sys.executable, "-m", "pytest", *options, *arguments)
     outcome = count(report)
     # Exit codes 0 and 5 are "all passed" and "nothing collected"; any other ends in a failure,
@@ -155,6 +160,7 @@ def unit(log: Log, *options: str) -> Outcome:
         "tests/unit",
         "tests/tools",
         *options,
+        needs=("hypothesispytest",),
     )
 
 
@@ -179,7 +185,7 @@ def fuzz(log: Log) -> Outcome:
 
 def verification(log: Log) -> Outcome:
     """Compare the package with published and analytic values."""
-    return pytest(log, *TWO, "worksteal", "tests/verification")
+    return pytest(log, *TWO, "worksteal", "tests/verification", needs=("hypothesispytest",))
 
 
 def figures(log: Log) -> Outcome:
@@ -208,7 +214,7 @@ def run_cells(log: Log, *files: str | Path, processes: int = 2) -> tuple[Outcome
     # are timed, not the start of the kernel.
     options = ("--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=60")
     share = ("-n", f"{processes}", "--dist", "loadfile", "-o", "junit_duration_report=call")
-    ran = pytest(log, *options, *share, *files)
+    ran = pytest(log, *options, *share, *files, needs=("nbval",))
     seconds = seconds_of_cells(LOGS / f"{log.stage}.xml")
     late = {name: notebook_tool.slow(cells) for name, cells in seconds.items()}
     return ran, {name: faults for name, faults in late.items() if faults}
