@@ -1,6 +1,6 @@
 """In Binder's JupyterLab every notebook runs unchanged and every control moves a figure.
 
-Each control has a label that can be read, and works with the mouse and by keyboard. Two
+Each control has a label that can be read, and works with the mouse and by keyboard. Several
 processes share the notebooks out, each with a server and a browser of its own.
 """
 
