@@ -85,6 +85,9 @@ SCALE = {
     "engager-cycles": {"1", "2", "3", "5"},
     "engager-hook": {"100"},
     "engager-phenotype": {"95", "1", "2", "3", "4"},
+    "trial-denominators": {"95", "3"},
+    "exact-tails": {"0.025"},
+    "untested-relapses": {"2", "95", "10", "43"},
 }
 
 

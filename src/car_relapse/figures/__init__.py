@@ -46,6 +46,13 @@ from car_relapse.figures.one_target import (
     relapse_race,
 )
 from car_relapse.figures.persistence import patients_differ, room_for_cells, useful_days
+from car_relapse.figures.reading_a_trial import (
+    coverage_when_tested,
+    exact_tails,
+    observed_share,
+    trial_denominators,
+    untested_relapses,
+)
 from car_relapse.figures.style import Drawing, Quoted
 from car_relapse.figures.t_cells_leave import persistence_hazards, persistence_map, two_patients
 from car_relapse.figures.two_targets import (
@@ -76,6 +83,7 @@ __all__ = [
     "cohort_outcome",
     "compose",
     "construct_outcomes",
+    "coverage_when_tested",
     "density_lines",
     "density_switching",
     "density_tail",
@@ -86,6 +94,7 @@ __all__ = [
     "engager_levels",
     "engager_phenotype",
     "escape_timing",
+    "exact_tails",
     "fluctuation_counts",
     "gate_frontier",
     "gate_price",
@@ -97,6 +106,7 @@ __all__ = [
     "line_law",
     "loss_paths",
     "mixture_courses",
+    "observed_share",
     "outcome_by_level",
     "patients_differ",
     "persistence_hazards",
@@ -118,9 +128,11 @@ __all__ = [
     "second_infusion",
     "stein_curve",
     "tails_by_events",
+    "trial_denominators",
     "two_patients",
     "u_squared",
     "unfitted_cohorts",
+    "untested_relapses",
     "useful_days",
     "weak_arm",
 ]
@@ -185,6 +197,9 @@ def builders() -> Mapping[str, Callable[[], Drawing]]:
             "engager-cycles": engager_cycles,
             "engager-hook": engager_hook,
             "engager-phenotype": engager_phenotype,
+            "trial-denominators": trial_denominators,
+            "exact-tails": exact_tails,
+            "untested-relapses": untested_relapses,
         }
     )
 
