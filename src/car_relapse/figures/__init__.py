@@ -26,6 +26,13 @@ from car_relapse.figures.birth_death_luck import (
 from car_relapse.figures.burden import burden_feedback, burden_or_memory
 from car_relapse.figures.choose_your_car import compose, scenario_choices, scenario_outcome
 from car_relapse.figures.constructs import construct_outcomes
+from car_relapse.figures.dose_finding import (
+    dose_optimum,
+    dose_rules,
+    dose_selection,
+    dose_truths,
+    plateau_doses,
+)
 from car_relapse.figures.engagers import (
     engager_cycles,
     engager_hook,
@@ -89,6 +96,10 @@ __all__ = [
     "density_tail",
     "density_thresholds",
     "division_clock",
+    "dose_optimum",
+    "dose_rules",
+    "dose_selection",
+    "dose_truths",
     "engager_cycles",
     "engager_hook",
     "engager_levels",
@@ -114,6 +125,7 @@ __all__ = [
     "phase_diagram",
     "phenotype_by_persistence",
     "phenotype_forest",
+    "plateau_doses",
     "pre_existence",
     "published_tumours",
     "registry",
@@ -200,6 +212,9 @@ def builders() -> Mapping[str, Callable[[], Drawing]]:
             "trial-denominators": trial_denominators,
             "exact-tails": exact_tails,
             "untested-relapses": untested_relapses,
+            "dose-rules": dose_rules,
+            "dose-selection": dose_selection,
+            "dose-optimum": dose_optimum,
         }
     )
 
