@@ -85,6 +85,9 @@ SCALE = {
     "engager-cycles": {"1", "2", "3", "5"},
     "engager-hook": {"100"},
     "engager-phenotype": {"95", "1", "2", "3", "4"},
+    "cure-plateau": {"95"},
+    "late-separation": {"24", "40"},
+    "event-clock": {"48", "120"},
 }
 
 

@@ -40,6 +40,7 @@ from car_relapse.figures.glioblastoma import (
 )
 from car_relapse.figures.living_drug import cohort_denominators, stein_curve
 from car_relapse.figures.logic_gates import gate_frontier, gate_price, gate_truth
+from car_relapse.figures.long_tails import cure_plateau, event_clock, late_separation
 from car_relapse.figures.one_target import (
     aplasia_predictor,
     phase_diagram,
@@ -76,6 +77,7 @@ __all__ = [
     "cohort_outcome",
     "compose",
     "construct_outcomes",
+    "cure_plateau",
     "density_lines",
     "density_switching",
     "density_tail",
@@ -86,12 +88,14 @@ __all__ = [
     "engager_levels",
     "engager_phenotype",
     "escape_timing",
+    "event_clock",
     "fluctuation_counts",
     "gate_frontier",
     "gate_price",
     "gate_truth",
     "jackpots",
     "last_line",
+    "late_separation",
     "later_peak",
     "line_fates",
     "line_law",
@@ -185,6 +189,9 @@ def builders() -> Mapping[str, Callable[[], Drawing]]:
             "engager-cycles": engager_cycles,
             "engager-hook": engager_hook,
             "engager-phenotype": engager_phenotype,
+            "cure-plateau": cure_plateau,
+            "late-separation": late_separation,
+            "event-clock": event_clock,
         }
     )
 
