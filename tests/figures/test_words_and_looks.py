@@ -95,6 +95,9 @@ SCALE = {
     | {"65", "75"},
     # The levels, and what is assumed of them.
     "dose-optimum": {*"1234", "6", "10", "20", "35", "50", "75", "80"},
+    "cure-plateau": {"95"},
+    "late-separation": {"24", "40"},
+    "event-clock": {"48", "120"},
 }
 
 

@@ -47,6 +47,7 @@ from car_relapse.figures.glioblastoma import (
 )
 from car_relapse.figures.living_drug import cohort_denominators, stein_curve
 from car_relapse.figures.logic_gates import gate_frontier, gate_price, gate_truth
+from car_relapse.figures.long_tails import cure_plateau, event_clock, late_separation
 from car_relapse.figures.one_target import (
     aplasia_predictor,
     phase_diagram,
@@ -91,6 +92,7 @@ __all__ = [
     "compose",
     "construct_outcomes",
     "coverage_when_tested",
+    "cure_plateau",
     "density_lines",
     "density_switching",
     "density_tail",
@@ -106,12 +108,14 @@ __all__ = [
     "engager_phenotype",
     "escape_timing",
     "exact_tails",
+    "event_clock",
     "fluctuation_counts",
     "gate_frontier",
     "gate_price",
     "gate_truth",
     "jackpots",
     "last_line",
+    "late_separation",
     "later_peak",
     "line_fates",
     "line_law",
@@ -215,6 +219,9 @@ def builders() -> Mapping[str, Callable[[], Drawing]]:
             "dose-rules": dose_rules,
             "dose-selection": dose_selection,
             "dose-optimum": dose_optimum,
+            "cure-plateau": cure_plateau,
+            "late-separation": late_separation,
+            "event-clock": event_clock,
         }
     )
 
