@@ -85,6 +85,9 @@ SCALE = {
     "engager-cycles": {"1", "2", "3", "5"},
     "engager-hook": {"100"},
     "engager-phenotype": {"95", "1", "2", "3", "4"},
+    "competing-states": set(),
+    "one-minus-km": {"1"},
+    "gray-mirage": {"1"},
 }
 
 

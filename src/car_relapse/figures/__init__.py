@@ -25,6 +25,7 @@ from car_relapse.figures.birth_death_luck import (
 )
 from car_relapse.figures.burden import burden_feedback, burden_or_memory
 from car_relapse.figures.choose_your_car import compose, scenario_choices, scenario_outcome
+from car_relapse.figures.competing_risks import competing_states, gray_mirage, one_minus_km
 from car_relapse.figures.constructs import construct_outcomes
 from car_relapse.figures.engagers import (
     engager_cycles,
@@ -74,6 +75,7 @@ __all__ = [
     "bystander_chances",
     "cohort_denominators",
     "cohort_outcome",
+    "competing_states",
     "compose",
     "construct_outcomes",
     "density_lines",
@@ -90,6 +92,7 @@ __all__ = [
     "gate_frontier",
     "gate_price",
     "gate_truth",
+    "gray_mirage",
     "jackpots",
     "last_line",
     "later_peak",
@@ -97,6 +100,7 @@ __all__ = [
     "line_law",
     "loss_paths",
     "mixture_courses",
+    "one_minus_km",
     "outcome_by_level",
     "patients_differ",
     "persistence_hazards",
@@ -185,6 +189,9 @@ def builders() -> Mapping[str, Callable[[], Drawing]]:
             "engager-cycles": engager_cycles,
             "engager-hook": engager_hook,
             "engager-phenotype": engager_phenotype,
+            "competing-states": competing_states,
+            "one-minus-km": one_minus_km,
+            "gray-mirage": gray_mirage,
         }
     )
 
