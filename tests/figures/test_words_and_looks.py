@@ -98,6 +98,9 @@ SCALE = {
     "cure-plateau": {"95"},
     "late-separation": {"24", "40"},
     "event-clock": {"48", "120"},
+    "competing-states": set(),
+    "one-minus-km": {"1"},
+    "gray-mirage": {"1"},
 }
 
 

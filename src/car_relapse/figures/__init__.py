@@ -25,6 +25,7 @@ from car_relapse.figures.birth_death_luck import (
 )
 from car_relapse.figures.burden import burden_feedback, burden_or_memory
 from car_relapse.figures.choose_your_car import compose, scenario_choices, scenario_outcome
+from car_relapse.figures.competing_risks import competing_states, gray_mirage, one_minus_km
 from car_relapse.figures.constructs import construct_outcomes
 from car_relapse.figures.dose_finding import (
     dose_optimum,
@@ -89,6 +90,7 @@ __all__ = [
     "bystander_chances",
     "cohort_denominators",
     "cohort_outcome",
+    "competing_states",
     "compose",
     "construct_outcomes",
     "coverage_when_tested",
@@ -113,6 +115,7 @@ __all__ = [
     "gate_frontier",
     "gate_price",
     "gate_truth",
+    "gray_mirage",
     "jackpots",
     "last_line",
     "late_separation",
@@ -122,6 +125,7 @@ __all__ = [
     "loss_paths",
     "mixture_courses",
     "observed_share",
+    "one_minus_km",
     "outcome_by_level",
     "patients_differ",
     "persistence_hazards",
@@ -222,6 +226,9 @@ def builders() -> Mapping[str, Callable[[], Drawing]]:
             "cure-plateau": cure_plateau,
             "late-separation": late_separation,
             "event-clock": event_clock,
+            "competing-states": competing_states,
+            "one-minus-km": one_minus_km,
+            "gray-mirage": gray_mirage,
         }
     )
 
