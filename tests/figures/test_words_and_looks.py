@@ -88,6 +88,9 @@ SCALE = {
     "trial-denominators": {"95", "3"},
     "exact-tails": {"0.025"},
     "untested-relapses": {"2", "95", "10", "43"},
+    "saw-tooth": {"0.8", "0.05"},
+    "response-and-later": {"12"},
+    "historical-control": set(),
 }
 
 

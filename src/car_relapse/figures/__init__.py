@@ -53,6 +53,7 @@ from car_relapse.figures.reading_a_trial import (
     trial_denominators,
     untested_relapses,
 )
+from car_relapse.figures.single_arm import historical_control, response_and_later, saw_tooth
 from car_relapse.figures.style import Drawing, Quoted
 from car_relapse.figures.t_cells_leave import persistence_hazards, persistence_map, two_patients
 from car_relapse.figures.two_targets import (
@@ -99,6 +100,7 @@ __all__ = [
     "gate_frontier",
     "gate_price",
     "gate_truth",
+    "historical_control",
     "jackpots",
     "last_line",
     "later_peak",
@@ -119,9 +121,11 @@ __all__ = [
     "registry",
     "relapse_race",
     "relapse_split_by_cohort",
+    "response_and_later",
     "response_leukaemia",
     "response_other",
     "room_for_cells",
+    "saw_tooth",
     "scenario_choices",
     "scenario_outcome",
     "second_antigen",
@@ -200,6 +204,9 @@ def builders() -> Mapping[str, Callable[[], Drawing]]:
             "trial-denominators": trial_denominators,
             "exact-tails": exact_tails,
             "untested-relapses": untested_relapses,
+            "saw-tooth": saw_tooth,
+            "response-and-later": response_and_later,
+            "historical-control": historical_control,
         }
     )
 
