@@ -101,6 +101,9 @@ SCALE = {
     "competing-states": set(),
     "one-minus-km": {"1"},
     "gray-mirage": {"1"},
+    "saw-tooth": {"0.8", "0.05"},
+    "response-and-later": {"12"},
+    "historical-control": set(),
 }
 
 

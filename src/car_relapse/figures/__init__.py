@@ -62,6 +62,7 @@ from car_relapse.figures.reading_a_trial import (
     trial_denominators,
     untested_relapses,
 )
+from car_relapse.figures.single_arm import historical_control, response_and_later, saw_tooth
 from car_relapse.figures.style import Drawing, Quoted
 from car_relapse.figures.t_cells_leave import persistence_hazards, persistence_map, two_patients
 from car_relapse.figures.two_targets import (
@@ -116,6 +117,7 @@ __all__ = [
     "gate_price",
     "gate_truth",
     "gray_mirage",
+    "historical_control",
     "jackpots",
     "last_line",
     "late_separation",
@@ -139,9 +141,11 @@ __all__ = [
     "registry",
     "relapse_race",
     "relapse_split_by_cohort",
+    "response_and_later",
     "response_leukaemia",
     "response_other",
     "room_for_cells",
+    "saw_tooth",
     "scenario_choices",
     "scenario_outcome",
     "second_antigen",
@@ -229,6 +233,9 @@ def builders() -> Mapping[str, Callable[[], Drawing]]:
             "competing-states": competing_states,
             "one-minus-km": one_minus_km,
             "gray-mirage": gray_mirage,
+            "saw-tooth": saw_tooth,
+            "response-and-later": response_and_later,
+            "historical-control": historical_control,
         }
     )
 
