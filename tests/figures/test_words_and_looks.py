@@ -88,6 +88,9 @@ SCALE = {
     "cure-plateau": {"95"},
     "late-separation": {"24", "40"},
     "event-clock": {"48", "120"},
+    "looks-price": set(),
+    "shared-control": set(),
+    "wrong-history": set(),
 }
 
 
