@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -160,7 +160,9 @@ def false_claims(drift: float, controls: Controls) -> float:
     return float(ndtr(bias - z) + ndtr(-bias - z))
 
 
-def _draw_controls(right: Axes, drifts: Floats, lines: dict[str, Floats], points: Floats) -> None:
+def _draw_controls(
+    right: Axes, drifts: Floats, lines: Mapping[Controls, Floats], points: Floats
+) -> None:
     fine = np.linspace(0.0, drifts[-1], 31)
     for (name, label, colour, dashes, marker, filled), row in zip(_CONTROLS, points, strict=True):
         right.plot(100 * fine, 100 * lines[name], dashes, color=colour)
