@@ -104,6 +104,9 @@ SCALE = {
     "saw-tooth": {"0.8", "0.05"},
     "response-and-later": {"12"},
     "historical-control": set(),
+    "looks-price": set(),
+    "shared-control": set(),
+    "wrong-history": set(),
 }
 
 

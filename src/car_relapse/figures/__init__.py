@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from types import MappingProxyType
 
+from car_relapse.figures.adaptive_designs import looks_price, shared_control, wrong_history
 from car_relapse.figures.antigen_density import density_lines, density_tail, density_thresholds
 from car_relapse.figures.antigen_leaves import escape_timing, jackpots, pre_existence
 from car_relapse.figures.antigen_loss import fluctuation_counts, later_peak, tails_by_events
@@ -124,6 +125,7 @@ __all__ = [
     "later_peak",
     "line_fates",
     "line_law",
+    "looks_price",
     "loss_paths",
     "mixture_courses",
     "observed_share",
@@ -150,6 +152,7 @@ __all__ = [
     "scenario_outcome",
     "second_antigen",
     "second_infusion",
+    "shared_control",
     "stein_curve",
     "tails_by_events",
     "trial_denominators",
@@ -159,6 +162,7 @@ __all__ = [
     "untested_relapses",
     "useful_days",
     "weak_arm",
+    "wrong_history",
 ]
 
 
@@ -236,6 +240,9 @@ def builders() -> Mapping[str, Callable[[], Drawing]]:
             "saw-tooth": saw_tooth,
             "response-and-later": response_and_later,
             "historical-control": historical_control,
+            "looks-price": looks_price,
+            "shared-control": shared_control,
+            "wrong-history": wrong_history,
         }
     )
 
