@@ -11,6 +11,7 @@ The same from Python:
 """
 
 from car_relapse.design.plan import BiologyPlan, Plan, Size, plan_trial
+from car_relapse.design.report import write_report
 from car_relapse.design.scenario import TrialScenario
 from car_relapse.design.scenario_file import example_text, examples, parse_trial, read_trial
 
@@ -24,4 +25,5 @@ __all__ = [
     "parse_trial",
     "plan_trial",
     "read_trial",
+    "write_report",
 ]

@@ -9,9 +9,11 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from car_relapse.design.plan import plan_trial
-from car_relapse.design.scenario_file import example_text, examples, read_trial
+from car_relapse.design.report import write_report
+from car_relapse.design.scenario_file import example_text, examples, file_text, parse_trial
 from car_relapse.errors import CarRelapseError
 
 __all__ = ["main"]
@@ -65,11 +67,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if asked.example:
             sys.stdout.write(example_text(asked.example))
             return 0
-        scenario = read_trial(asked.scenario)
-        plan_trial(scenario, quick=asked.quick, workers=asked.workers, tell=_tell)
+        file = Path(asked.scenario)
+        text = file_text(file)
+        scenario = parse_trial(text, file.name, file.parent)
+        plan = plan_trial(scenario, quick=asked.quick, workers=asked.workers, tell=_tell)
+        report = write_report(plan, asked.out, source=text)
     except CarRelapseError as problem:
         sys.stderr.write(f"car-relapse design: {problem}\n")
         return 2
+    _tell(f"report: {report}")
     return 0
 
 

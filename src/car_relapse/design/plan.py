@@ -8,6 +8,7 @@ same, bit for bit, on however many workers it is made.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -26,7 +27,7 @@ __all__ = ["BiologyPlan", "Plan", "Size", "plan_trial"]
 
 Tell = Callable[[str], None]
 
-_QUICK = 400
+_QUICK = 200
 # Beyond the largest size by this much, by formula, no size is searched for.
 _MARGIN = 1.1
 # Numbers of the random streams of whole trials; those of searches count from 0.
@@ -107,7 +108,7 @@ def plan_trial(
     scenario : TrialScenario
         The trial.
     quick : bool, optional
-        Whether to simulate 400 trials at most, for a first look.
+        Whether to simulate 200 trials at most, for a first look.
     workers : int, optional
         Processes of this machine to run on, with the same results; not with a `client`.
     client : distributed.Client, optional
@@ -258,3 +259,21 @@ def _trials_task(
         scenario=_FIRST_SCENARIO + first,
     )
     return found.table(scenario.design.alpha)
+
+
+def harm(row: Performance, endpoint: EndpointSection) -> float:
+    """Return the share of trials that reject because the experimental arm does worse."""
+    worse_is_below = endpoint.test == "restricted mean"
+    return row.rejected_below if worse_is_below else row.rejected - row.rejected_below
+
+
+def is_harm(row: Performance, endpoint: EndpointSection) -> bool:
+    """Return whether trials reject because the experimental arm does worse, beyond chance."""
+    share = harm(row, endpoint)
+    return share > 0.5 * row.rejected and row.rejected > 0 and _shown(row, share)
+
+
+def _shown(row: Performance, share: float) -> bool:
+    # By chance, as many reject on either side; four errors of a difference tell them apart.
+    other = row.rejected - share
+    return share - other > 4.0 * math.sqrt(row.rejected / row.trials)

@@ -53,7 +53,9 @@ class Version:
     """The trial if the experimental arm turns out so, with as many patients as the design has (or
     100, where the size is to be found)."""
     engine: Mechanism | None
-    """What the engine said, if it was asked."""
+    """What the engine said of the experimental arm, if it was asked."""
+    control_engine: Mechanism | None
+    """What the engine said of the control arm, if it was asked."""
 
 
 @contextmanager
@@ -144,11 +146,6 @@ class TrialScenario:
             control = self._arm(self.control, biology, self._response(self.control, None, engine))
         return tuple(self._version(n, control, engine) for n in range(len(self.biologies)))
 
-    @cached_property
-    def control_engine(self) -> Mechanism | None:
-        """What the engine said of the control arm, if it was asked."""
-        return self._engine(self.control.from_engine)
-
     def _engine(self, section: EngineSection | None) -> Mechanism | None:
         if section is None:
             return None
@@ -210,7 +207,7 @@ class TrialScenario:
                 lost_per_year=self.design.lost_per_year,
                 untested_as=self.design.untested_as,
             )
-        return Version(section=section, trial=trial, engine=engine)
+        return Version(section=section, trial=trial, engine=engine, control_engine=control_engine)
 
     @staticmethod
     def _response(
