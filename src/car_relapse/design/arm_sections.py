@@ -24,7 +24,7 @@ from car_relapse.errors import (
 from car_relapse.followup import Cause
 from car_relapse.population import Population, default_population
 from car_relapse.scenario import Construct, Scenario
-from car_relapse.trial.virtual import Shape, TransplantPolicy
+from car_relapse.trial.virtual import Frailty, Shape, TransplantPolicy
 
 __all__ = ["ArmSection", "BiologySection", "ControlSection", "EngineSection"]
 
@@ -162,6 +162,9 @@ class ControlSection(ArmSection):
     """How the hazards of all causes are spread over time."""
     shapes: Mapping[Cause, ShapeSection] | None = None
     """How the hazard of each cause is spread over time, instead of ``shape``."""
+    frailty: Frailty | None = None
+    """How patients differ in the hazard of one cause, in both arms; the incidences are then those
+    of all patients together. Where the engine is asked, it makes them differ."""
     from_engine: EngineSection | None = None
     """A construct and its patients, instead of incidences and shapes."""
 
@@ -169,7 +172,7 @@ class ControlSection(ArmSection):
         super().__post_init__()
         stated_once(self, ("incidences", "hazards", "from_engine"))
         if self.from_engine is not None:
-            for name in ("horizon", "shape", "shapes"):
+            for name in ("horizon", "shape", "shapes", "frailty"):
                 if getattr(self, name) is not None:
                     raise ParameterError(
                         f"{name} is given and so is from_engine, whose hazards have their own "

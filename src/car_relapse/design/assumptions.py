@@ -12,7 +12,7 @@ from car_relapse.design.arm_sections import ArmSection, EngineSection
 from car_relapse.design.scenario import TrialScenario
 from car_relapse.design.sections import AssumptionSection, cause_name
 from car_relapse.errors import require_instance
-from car_relapse.parameters import ledger
+from car_relapse.parameters import Parameter, ledger
 
 __all__ = ["assumptions"]
 
@@ -79,8 +79,13 @@ def _of_arms(scenario: TrialScenario) -> Iterator[AssumptionSection]:
         "Each biology of the experimental arm is a supposition of the scenario file: none is more "
         "likely than another."
     )
-    yield _assumed("Causes act independently on those in remission, and all patients of an arm "
-                   "have the same hazards, but for what the engine makes differ.")  # fmt: skip
+    if control.frailty is not None:
+        yield _assumed(
+            f"The hazard of {cause_name(control.frailty.cause).replace('_', ' ')} differs between "
+            f"patients, with a standard deviation {control.frailty.log_sd:g} of its logarithm."
+        )
+    elif control.from_engine is None:
+        yield _assumed("All patients of an arm who reach remission have the same hazards.")
     for arm in (control, scenario.experimental):
         yield from _of_arm(arm)
 
@@ -124,10 +129,21 @@ def _of_design(scenario: TrialScenario) -> Iterator[AssumptionSection]:
         yield _assumed(f"A relapse whose antigens nobody tested is {what}.")
 
 
+def _row_text(row: Parameter) -> str:
+    unit = "" if row.unit == "dimensionless" else f" {row.unit}"
+    name = row.name[0].upper() + row.name[1:]
+    return f"{name}: {row.value:g}{unit} ({row.setting})."
+
+
 def _of_engine(section: EngineSection) -> Iterator[AssumptionSection]:
     if section.deaths:
         yield _assumed(f"A share {section.deaths:g} would die in remission by the end of "
                        "follow-up; the engine has no such deaths.")  # fmt: skip
+    yield _assumed(
+        "Remission, relapse and their months come from the engine: "
+        f"{section.patients:,} virtual patients of each construct, with the errors that the report "
+        "states."
+    )
     if section.scenario is not None:
         yield _assumed(f"The construct {section.scenario.name!r} and its patients are those of "
                        "its own file.")  # fmt: skip
@@ -136,6 +152,7 @@ def _of_engine(section: EngineSection) -> Iterator[AssumptionSection]:
         "losses": None if section.losses is None else ", ".join(f"{u:g}" for u in section.losses),
         "common_mode": section.common_mode,
         "shared_defect": section.shared_defect or None,
+        "arms": None if section.arms is None else ", ".join(f"{a:g}" for a in section.arms),
         "burden": section.burden,
     }
     said = [f"{name} {value}" for name, value in stated.items() if value is not None]
@@ -152,7 +169,7 @@ def _of_engine(section: EngineSection) -> Iterator[AssumptionSection]:
             continue
         row = table[key]
         yield AssumptionSection(
-            what=f"{row.name}: {row.value:g} {row.unit} ({row.setting})",
+            what=_row_text(row),
             certainty=row.certainty,
             doi=row.doi,
         )

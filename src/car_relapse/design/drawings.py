@@ -38,6 +38,7 @@ _COLOURS = {
     Cause.LINEAGE_SWITCH: CURED,
 }
 _Z = 1.96
+_TICKS = [d * 10**k for k in range(1, 5) for d in (1, 2, 5)]
 
 
 def drawings(plan: Plan) -> dict[str, Drawing]:
@@ -72,7 +73,8 @@ def _panels(count: int, columns: int, width: float, height: float) -> tuple[Figu
 
 def _incidences(plan: Plan) -> Drawing:
     columns = min(4, len(plan.biologies))
-    figure, panels = _panels(len(plan.biologies), columns, max(5.6, 2.3 * columns), 2.1)
+    height = 3.2 if len(plan.biologies) == columns else 2.4
+    figure, panels = _panels(len(plan.biologies), columns, max(5.6, 2.3 * columns), height)
     last = plan.scenario.last_month
     months = np.linspace(0.0, last, 121)
     seen: dict[str, Any] = {}
@@ -88,7 +90,7 @@ def _incidences(plan: Plan) -> Drawing:
     figure.supxlabel("months after infusion", fontsize=11)
     figure.supylabel("responders, %", fontsize=11)
     figure.legend(
-        list(seen.values()), list(seen), loc="outside lower center", ncols=min(3, len(seen))
+        list(seen.values()), list(seen), loc="outside upper left", ncols=min(3, len(seen))
     )
     planned = plan.planned.version.trial.arms
     words = [
@@ -110,7 +112,7 @@ def _incidences(plan: Plan) -> Drawing:
 
 
 def _short(name: str) -> str:
-    return name if len(name) <= 24 else f"{name[:22]}…"
+    return name if len(name) <= 32 else f"{name[:30]}…"
 
 
 def _dots(plan: Plan, shown: list[EndpointSection]) -> tuple[Figure, list[Axes], Floats]:
@@ -121,7 +123,9 @@ def _dots(plan: Plan, shown: list[EndpointSection]) -> tuple[Figure, list[Axes],
     rows = np.arange(len(plan.biologies), dtype=float)
     for panel, endpoint in zip(panels, shown, strict=True):
         panel.set_title(endpoint.label.replace(", ", ",\n", 1), fontsize=9.5)
-    panels[0].set_yticks(rows, [_short(b.name) for b in plan.biologies], fontsize=9.5)
+        panel.tick_params(axis="y", labelsize=9.5)
+        panel.tick_params(axis="x", labelsize=9.5)
+    panels[0].set_yticks(rows, [_short(b.name) for b in plan.biologies])
     panels[0].set_ylim(len(rows) - 0.4, -0.6)
     return figure, panels, rows
 
@@ -132,6 +136,7 @@ def _sizes(plan: Plan) -> Drawing:
     figure, panels, rows = _dots(plan, [endpoints[n] for n in columns])
     largest = plan.scenario.simulation.largest
     handles: dict[str, Any] = {}
+    found: list[float] = []
     for panel, column in zip(panels, columns, strict=True):
         for row, biology in zip(rows, plan.biologies, strict=True):
             size = biology.sizes[column]
@@ -140,6 +145,7 @@ def _sizes(plan: Plan) -> Drawing:
                 (size.formula.calendar, "calendar formula", ("D", POSITIVE)),
             ):
                 if value is not None and value <= largest:
+                    found.append(value)
                     (drawn,) = panel.plot(
                         [value],
                         [row],
@@ -154,18 +160,20 @@ def _sizes(plan: Plan) -> Drawing:
                 panel.text(largest * 1.05, row, "none", ha="right", va="center", fontsize=8.5,
                            color=NEUTRAL)  # fmt: skip
                 continue
+            found.append(size.simulated.exact)
             drawn_bar = panel.errorbar(
                 [size.simulated.exact], [row], xerr=[_Z * size.simulated.std_error],
                 marker="o", markersize=4.5, color=NEGATIVE, linestyle="", linewidth=1.5,
             )  # fmt: skip
             handles.setdefault("simulation", drawn_bar)
-        panel.set_xscale("log")
-        panel.set_xlim(None, largest * 1.1)
-        panel.xaxis.set_major_formatter(lambda x, _: f"{x:,.0f}")
-        panel.xaxis.set_minor_formatter(lambda x, _: "")
+    panels[0].set_xscale("log")
+    panels[0].set_xlim(0.8 * min(found, default=50.0), 1.1 * largest)
+    ticks = [n for n in _TICKS if 0.8 * min(found, default=50.0) <= n <= 1.1 * largest]
+    panels[0].set_xticks(ticks, [f"{n:,}" for n in ticks])
+    panels[0].set_xticks([], minor=True)
     figure.supxlabel("patients in both arms", fontsize=11)
     if handles:
-        figure.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=3)
+        figure.legend(list(handles.values()), list(handles), loc="outside upper left", ncols=3)
     primary = plan.primary
     told = (
         "no size was found"
@@ -202,7 +210,7 @@ def _power(plan: Plan) -> Drawing:
             handles.setdefault("rejects: harm" if worse else "rejects: benefit, or chance", bar)
         panel.set_xlim(-3, 103)
     figure.supxlabel(f"trials of {plan.patients:,} patients that reject, %", fontsize=11)
-    figure.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=2)
+    figure.legend(list(handles.values()), list(handles), loc="outside upper left", ncols=2)
     row = plan.planned.performance[0]
     return Drawing(
         figure=figure,
@@ -243,9 +251,11 @@ def _curve(plan: Plan) -> Drawing | None:
     panel.set_xlabel("patients in both arms")
     panel.set_ylabel("power, %")
     panel.set_xscale("log")
-    panel.xaxis.set_major_formatter(lambda x, _: f"{x:,.0f}")
-    panel.xaxis.set_minor_formatter(lambda x, _: f"{x:,.0f}" if str(x)[0] in "235" else "")
-    figure.legend(loc="outside lower center", ncols=1 if len(found) == 1 else 2, fontsize=9)
+    low, high = panel.get_xlim()
+    ticks = [n for n in _TICKS if low <= n <= high]
+    panel.set_xticks(ticks, [f"{n:,}" for n in ticks])
+    panel.set_xticks([], minor=True)
+    figure.legend(loc="outside upper left", ncols=1 if len(found) == 1 else 2, fontsize=9)
     first = found[0]
     return Drawing(
         figure=figure,

@@ -25,6 +25,7 @@ def findings(plan: Plan) -> tuple[str, ...]:
     """
     return (
         *_mechanism_without_benefit(plan),
+        *_of_the_design(plan),
         *_false_mechanism(plan),
         *_harm(plan),
         *_shares(plan),
@@ -65,6 +66,26 @@ def _mechanism_without_benefit(plan: Plan) -> Iterator[str]:
             )
 
 
+def _of_the_design(plan: Plan) -> Iterator[str]:
+    """Say where an endpoint differs although the patients of both arms have the same hazards."""
+    level = plan.scenario.design.alpha
+    for biology in plan.biologies:
+        control, experimental = biology.version.trial.arms
+        if control.biology != experimental.biology or control.response != experimental.response:
+            continue
+        rows = [
+            f"{endpoint.label} in {share(row)}"
+            for endpoint, row in zip(plan.scenario.endpoints.all, biology.performance, strict=True)
+            if row.rejected - level > 4.0 * row.rejected_error
+        ]
+        if rows:
+            yield (
+                f"**{biology.name}: an effect of the design.** Hazards are the same in both arms, "
+                "and yet trials reject, because the arms differ in transplants, visits, tests or "
+                f"loss: {'; '.join(rows)}."
+            )
+
+
 def _false_mechanism(plan: Plan) -> Iterator[str]:
     """Say where Gray's test finds an effect on a cause whose hazard did not change."""
     level = plan.scenario.design.alpha
@@ -91,12 +112,16 @@ def _false_mechanism(plan: Plan) -> Iterator[str]:
 
 
 def _harm(plan: Plan) -> Iterator[str]:
-    for biology, endpoint, row in _counted(plan):
-        if endpoint.causes is None and is_harm(row, endpoint):
+    for biology in plan.biologies:
+        rows = [
+            f"{endpoint.label} in {percent(harm(row, endpoint), 1)} %"
+            for endpoint, row in zip(plan.scenario.endpoints.all, biology.performance, strict=True)
+            if endpoint.causes is None and is_harm(row, endpoint)
+        ]
+        if rows:
             yield (
-                f"**{biology.name}: harm would be seen.** {endpoint.label}, rejects in "
-                f"{percent(harm(row, endpoint), 1)} % of the trials because the experimental "
-                "arm does worse."
+                f"**{biology.name}: harm would be seen** in some of the trials, which reject "
+                f"because the experimental arm does worse: {'; '.join(rows)}."
             )
 
 

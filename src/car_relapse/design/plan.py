@@ -97,6 +97,7 @@ def plan_trial(
     scenario: TrialScenario,
     *,
     quick: bool = False,
+    search: bool = True,
     workers: int | None = None,
     client: Any = None,
     tell: Tell | None = None,
@@ -109,6 +110,8 @@ def plan_trial(
         The trial.
     quick : bool, optional
         Whether to simulate 200 trials at most, for a first look.
+    search : bool, optional
+        Whether to search for sizes by simulation, which takes most of the time.
     workers : int, optional
         Processes of this machine to run on, with the same results; not with a `client`.
     client : distributed.Client, optional
@@ -135,26 +138,30 @@ def plan_trial(
     if workers is not None:
         size = require_count("workers", workers, "give a number of processes", minimum=1)
         with processes(size) as place:
-            return _plan(scenario, quick, place, tell)
-    return _plan(scenario, quick, place_of(client), tell)
+            return _plan(scenario, quick, search, place, tell)
+    return _plan(scenario, quick, search, place_of(client), tell)
 
 
-def _plan(scenario: TrialScenario, quick: bool, place: Place, tell: Tell | None) -> Plan:
+def _plan(
+    scenario: TrialScenario, quick: bool, search: bool, place: Place, tell: Tell | None
+) -> Plan:
     trials = min(scenario.simulation.trials, _QUICK) if quick else scenario.simulation.trials
     count, endpoints = len(scenario.biologies), scenario.endpoints.all
     made_with = versions()
-    searched = _spread(
-        place, partial(_size_task, scenario, trials, made_with), count * len(endpoints),
-        "sizes", tell,
-    )  # fmt: skip
+    searched: list[tuple[SampleSize | None, str]] = [(None, "not searched for")] * (
+        count * len(endpoints)
+    )
+    if search:
+        work = partial(_size_task, scenario, trials, made_with)
+        searched = _spread(place, work, count * len(endpoints), "sizes", tell)
     patients = scenario.design.patients
     if patients is None:
-        found = searched[scenario.planned * len(endpoints)][0]
+        found, why = searched[scenario.planned * len(endpoints)]
         if found is None:
             raise ParameterError(
                 "design.patients is missing; it is the number that the primary endpoint needs, and "
-                f"in {scenario.design.plan_for!r} there is none up to "
-                f"{scenario.simulation.largest}; give a number of patients, or another endpoint"
+                f"in {scenario.design.plan_for!r} simulation says: {why}; give a number of "
+                "patients, or another endpoint"
             )
         patients = found.patients
     simulated = _spread(

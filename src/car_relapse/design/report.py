@@ -31,12 +31,13 @@ if TYPE_CHECKING:
 __all__ = ["report_text", "write_report"]
 
 _METHODS = (
-    ("Closed form for log-rank tests: Schoenfeld (1983)", "10.2307/2531021"),
-    ("Gray's test of cumulative incidences: Gray (1988)", "10.1214/aos/1176350951"),
-    (
-        "Two variances of a log-rank test, of which the calendar formula is made: Yung and Liu",
-        "10.1111/biom.13196",
-    ),
+    "Events of a log-rank test in closed form: Schoenfeld, doi:10.2307/2531021 (DOI not checked); "
+    "of Gray's test: Latouche and Porcher, hal-00116989.",
+    "Gray's test: doi:10.1214/aos/1176350951.",
+    "That a log-rank test has one variance if nothing differs and another if something does: Yung "
+    "and Liu, doi:10.1111/biom.13196. The calendar formula is derived anew from that.",
+    "Sizes by simulation: power is simulated at four sizes, and a line through its probit against "
+    "the root of the size is read at the wanted power.",
 )
 
 
@@ -117,7 +118,12 @@ def report_text(plan: Plan, figures: dict[str, Drawing], *, source: str = "") ->
         _design(plan),
         "## Biologies",
         "Each is a way in which the experimental arm might turn out. Incidences are of responders, "
-        f"by month {plan.scenario.last_month:g}; remission is of all patients.",
+        f"by month {plan.scenario.last_month:g}; remission is of all patients."
+        + (
+            " All are as if nobody were transplanted."
+            if any(arm.transplant is not None for arm in plan.planned.version.trial.arms)
+            else ""
+        ),
         _biologies(plan),
         _figure("incidences", figures),
         "## How many patients",
@@ -140,7 +146,7 @@ def report_text(plan: Plan, figures: dict[str, Drawing], *, source: str = "") ->
         "## Assumptions and their sources",
         _assumptions(plan),
         "## Methods and their sources",
-        _bullets(f"{what}, doi:{doi}." for what, doi in _METHODS),
+        _bullets(_METHODS),
         "## Seed and versions",
         _versions(plan),
     ]
@@ -175,9 +181,13 @@ def _answer(plan: Plan) -> Iterator[str]:
     ]
     yield _table(("by", "patients in both arms"), rows)
     trial = plan.planned.version.trial
-    pieces = [f"{n:,} in {arm.name}" for n, arm in zip(trial.sizes, trial.arms, strict=True)]
+    pieces = [
+        f"{n:,} in {arm.name}"
+        + (f", of whom {percent(arm.response)} % reach remission" if arm.response < 1.0 else "")
+        for n, arm in zip(trial.sizes, trial.arms, strict=True)
+    ]
     yield (
-        f"A trial of **{plan.patients:,} patients** ({', '.join(pieces)}) would reject in "
+        f"A trial of **{plan.patients:,} patients** ({'; '.join(pieces)}) would reject in "
         f"**{share(row)}** of the cases. The results are there {plan.scenario.last_month:g} months "
         "after the first infusion."
         + (
@@ -271,7 +281,8 @@ def _sizes(plan: Plan) -> str:
             biology.name if number == 0 else "",
             size.endpoint.label,
             _count(size.formula.closed_form),
-            _count(size.formula.calendar) or size.formula.note,
+            _count(size.formula.calendar)
+            + (f" ({size.formula.note})" if size.formula.note else ""),
             _count(size.formula.events),
             _simulated(size),
         )
@@ -332,11 +343,12 @@ def _coverage(row: Performance) -> str:
 def _with_error(value: float | None, error: float | None) -> str:
     if value is None or error is None:
         return ""
-    return f"{value:.3f} ± {error:.3f}"
+    return f"{round(value, 3) + 0.0:.3f} ± {error:.3f}"
 
 
 def _short(value: float | None) -> str:
-    return "" if value is None else f"{value:.3f}"
+    # What is 0 but for roundings has no sign.
+    return "" if value is None else f"{round(value, 3) + 0.0:.3f}"
 
 
 def _assumptions(plan: Plan) -> str:
@@ -363,7 +375,7 @@ def _versions(plan: Plan) -> str:
 
 def _count(patients: float | None) -> str:
     if patients is None:
-        return ""
+        return "–"
     return "no difference" if math.isinf(patients) else f"{math.ceil(patients - 1e-9):,}"
 
 
