@@ -13,7 +13,13 @@ from typing import Literal, get_args
 
 from car_relapse.antigens import Losses
 from car_relapse.calibration_model import calibrated_population
-from car_relapse.design.sections import ShapeSection, choice, line_of_text, stated_once
+from car_relapse.design.sections import (
+    ShapeSection,
+    by_cause,
+    choice,
+    line_of_text,
+    stated_once,
+)
 from car_relapse.errors import (
     ParameterError,
     require_count,
@@ -179,6 +185,9 @@ class ControlSection(ArmSection):
                         "times; leave it out"
                     )
             return
+        for name in ("incidences", "hazards"):
+            if getattr(self, name) is not None:
+                by_cause(name, getattr(self, name), shares=name == "incidences")
         stated_once(self, ("shape", "shapes"))
         if self.horizon is None:
             raise ParameterError(
@@ -217,6 +226,9 @@ class BiologySection:
         line_of_text("name", self.name)
         line_of_text("says", self.says, longest=400, empty=True)
         stated_once(self, ("incidences", "reaching", "hazard_ratios", "from_engine"))
+        for name in ("incidences", "reaching", "hazard_ratios"):
+            if getattr(self, name) is not None:
+                by_cause(name, getattr(self, name), shares=name != "hazard_ratios")
         if self.response is not None:
             share = require_fraction("response", self.response, "give a share", scalar=True)
             if share == 0.0:

@@ -171,7 +171,7 @@ def _plan(
         scenario=scenario,
         patients=patients,
         trials=trials,
-        quick=quick,
+        quick=trials < scenario.simulation.trials,
         biologies=tuple(
             BiologyPlan(
                 version=_sized(version, patients),
