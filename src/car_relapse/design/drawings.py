@@ -26,7 +26,7 @@ from car_relapse.figures.style import (
 )
 from car_relapse.followup import Cause
 
-__all__ = ["drawings"]
+__all__: list[str] = []
 
 Floats = NDArray[np.float64]
 

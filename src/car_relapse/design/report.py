@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from car_relapse.design.assumptions import assumptions
 from car_relapse.design.findings import event_free, findings
-from car_relapse.design.plan import BiologyPlan, Plan, Size, harm, is_harm
+from car_relapse.design.plan import BiologyPlan, EndpointSize, Plan, harm, is_harm
 from car_relapse.design.sections import cause_name
 from car_relapse.design.words import percent, share
 from car_relapse.errors import ScenarioError, require_instance
@@ -293,7 +293,7 @@ def _sizes(plan: Plan) -> str:
     return _table(heads, rows)
 
 
-def _simulated(size: Size) -> str:
+def _simulated(size: EndpointSize) -> str:
     if size.simulated is None:
         return size.note
     return f"{size.simulated.exact:,.0f} ± {size.simulated.std_error:,.0f}"
