@@ -17,7 +17,7 @@ from car_relapse.design.report import write_report
 from car_relapse.design.scenario_file import example_text, examples, file_text, parse_trial
 from car_relapse.errors import CarRelapseError
 
-__all__: list[str] = []
+__all__ = ["main"]
 
 
 def _parser() -> argparse.ArgumentParser:
