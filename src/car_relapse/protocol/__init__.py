@@ -11,13 +11,16 @@ from car_relapse.protocol.choices import Choices
 from car_relapse.protocol.document import Blank, Document, plain
 from car_relapse.protocol.drafting import draft, save
 from car_relapse.protocol.markdown import to_markdown
+from car_relapse.protocol.showing import downloads, part
 from car_relapse.protocol.word import to_docx
 
 __all__ = [
     "Blank",
     "Choices",
     "Document",
+    "downloads",
     "draft",
+    "part",
     "plain",
     "save",
     "to_docx",

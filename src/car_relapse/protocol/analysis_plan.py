@@ -1,4 +1,4 @@
-"""The second half of a protocol: dose, size, looks, analyses, simulations, what is left to fill."""
+"""The second half of a protocol: size, looks, analyses, simulations, what is left to fill in."""
 
 from __future__ import annotations
 
@@ -6,98 +6,7 @@ from car_relapse.protocol.document import Blank, Paragraph, Section, Table, Writ
 from car_relapse.protocol.facts import Facts
 from car_relapse.protocol.wording import Endpoint
 
-__all__ = ["analyses", "dose", "looks", "missing", "open_points", "safety", "simulations", "size"]
-
-
-def dose(w: Writer, facts: Facts) -> Section:
-    """Return how the dose is found, and when the trial stops for toxicity."""
-    levels = range(1, facts.dose_levels + 1)
-    return Section(
-        "Dose and stopping for toxicity",
-        (
-            Section(
-                "Finding the dose",
-                (
-                    *w.text(
-                        "Before randomisation the dose of {experimental} is found by the design "
-                        "{dose_design} with the target {dose_target} of dose-limiting toxicity "
-                        "within {dlt_window}, in cohorts of {dose_cohort}, {dose_most} patients at "
-                        "most. "
-                        "Decisions after each cohort are those of the table; nobody interpolates.",
-                        "Dose-limiting toxicity: [[dlt|events with grade and duration that count, "
-                        "and those that do not, as expected cytopenia after lymphodepletion]]. "
-                        "The first patients of a cohort are treated at least [[stagger|days]] "
-                        "apart.",
-                        "Dose levels, cells per kilogram: [[levels|one for each level of the "
-                        "table, with the tolerance of the product]].",
-                    ),
-                    w.table(
-                        "What the number of patients with dose-limiting toxicity at a level "
-                        "decides.",
-                        ("Patients at the level", "Go up at most", "Go down from", "Never return"),
-                        [
-                            tuple(f"{{dose_{name}_{n}}}" for name in ("n", "up", "down", "never"))
-                            for n in range(1, facts.dose_rows + 1)
-                        ],
-                    ),
-                    *w.text(
-                        "A product below the planned dose is given or not by [[underdose|rule]]; "
-                        "the patient counts for the dose received, not for the dose planned, and "
-                        "is reported apart ({@feasibility}).",
-                        "If the true probabilities of dose-limiting toxicity are as assumed below, "
-                        "the design treats {dose_patients} patients on average, and recommends "
-                        "each level with the probability shown. "
-                        "These are exact sums over all courses, not simulations. "
-                        "No level is recommended with probability {dose_none}.",
-                    ),
-                    w.table(
-                        "What the design does in one scenario.",
-                        ("Level", "Assumed toxicity", "Recommended", "Patients, expected"),
-                        [
-                            tuple(
-                                f"{{dose_{name}_{k}}}"
-                                for name in ("level", "assumed", "chosen", "treated")
-                            )
-                            for k in levels
-                        ],
-                    ),
-                ),
-            ),
-            Section(
-                "Stopping for toxicity in the randomised part",
-                (
-                    *w.text(
-                        "An arm stops when [[stop_event|the event that is watched, such as a "
-                        "toxicity of high grade or death without relapse within its window]] is "
-                        "too frequent: when the posterior probability that it is more frequent "
-                        "than {stop_limit} exceeds {stop_cutoff}, with the prior {stop_prior}."
-                    ),
-                    w.table(
-                        "Stopping rule.",
-                        ("Patients treated", "Stop with this many events or more"),
-                        [
-                            (f"{{stop_at_{k}}}", f"{{stop_events_{k}}}")
-                            for k in range(1, facts.stop_looks + 1)
-                        ],
-                    ),
-                    *w.text(
-                        "An arm whose true frequency is the limit itself stops by the last look "
-                        "with probability {stop_at_limit}; one of half that frequency with "
-                        "{stop_at_half}."
-                    ),
-                ),
-            ),
-            Section(
-                "Manufacture",
-                w.text(
-                    "If a share {made} of those randomised is infused, {randomised} randomised "
-                    "patients give {patients} infused ones with probability {made_sure}; on "
-                    "average {randomised_mean} are needed. "
-                    "A product that fails is made again by [[remake|rule and limit of time]]."
-                ),
-            ),
-        ),
-    )
+__all__ = ["analyses", "looks", "missing", "open_points", "safety", "simulations", "size"]
 
 
 def size(w: Writer, facts: Facts, primary: Endpoint) -> Section:
@@ -127,7 +36,7 @@ def size(w: Writer, facts: Facts, primary: Endpoint) -> Section:
                     "Biology",
                     *(f"{{cause_{k}}}" for k in range(1, facts.causes + 1)),
                     "Power, primary",
-                    "Power, key secondary",
+                    "Power, key secondary alone",
                 ),
                 [
                     (
@@ -161,7 +70,7 @@ def _sizes(facts: Facts, primary: Endpoint) -> tuple[str, str]:
     """Return what formula and simulation say, as far as there is either."""
     wanted = f"For {primary.name}, a two-sided level of {{alpha}} and a power of {{power}}, "
     by_formula = (
-        "the trial needs {patients_formula} infused patients by formula"
+        "the trial needs {patients_formula} patients ({counted}) by formula"
         if "patients_formula" in facts.values
         else "no formula counts all that the trial has"
     )
@@ -171,7 +80,7 @@ def _sizes(facts: Facts, primary: Endpoint) -> tuple[str, str]:
         else "; no size was found by simulation. "
     )
     ratio = (
-        "The hazard ratio that the trial would settle on is {hazard_ratio}. "
+        "A large trial would find the hazard ratio {hazard_ratio}. "
         if "hazard_ratio" in facts.values
         else ""
     )
@@ -183,9 +92,9 @@ def _sizes(facts: Facts, primary: Endpoint) -> tuple[str, str]:
     return (
         wanted + by_formula + simulated + ratio + "Both take accrual of {accrual}, follow-up of "
         "{follow_up} after the last infusion, and loss of {loss} a year.",
-        f"The trial is planned for the biology {{planned}}, with {{patients_plan}} patients{events}. "
-        "To keep that power with the looks below, the size grows by the factor {inflation}, to "
-        "{patients} infused patients, rounded up to whole pairs.",
+        f"The trial is planned for the biology {{planned}}, with {{patients_plan}} patients{events}"
+        ". To keep that power with the looks below, the size grows by the factor {inflation}, to "
+        "{patients}, rounded up to whole pairs.",
     )
 
 
@@ -201,11 +110,16 @@ def looks(w: Writer, facts: Facts) -> Section:
                     "Only if it rejects is the key secondary endpoint tested, at the same level; "
                     "everything else is described with intervals and without tests. "
                     "This fixed sequence keeps the chance of any false rejection at {alpha}.",
+                    "At an early look the key secondary endpoint does not inherit the whole level: "
+                    "it is tested at the look at which the primary endpoint rejects, against a "
+                    "bound of its own, which spends the level by the same function of the "
+                    "information of its own events.",
                     "Of {replicates} simulated trials without any difference, {null_primary} "
                     "rejected the primary hypothesis (standard error {null_primary_error}), and "
                     "{null_both} both. "
-                    "Under the design, {both} of the trials reject both (standard error "
-                    "{both_error}).",
+                    "Under the design, {both} of the trials reject both in favour of "
+                    "{experimental} (standard error {both_error}). "
+                    "These trials are analysed once, at the end.",
                 ),
             ),
             Section(
@@ -257,7 +171,9 @@ def analyses(w: Writer, facts: Facts, primary: Endpoint, secondary: Endpoint) ->
         "Analyses",
         (
             Section("Primary endpoint", w.text(f"{_capital(primary.name)}. {primary.test}")),
-            Section("Key secondary endpoint", w.text(f"{_capital(secondary.name)}. {secondary.test}")),
+            Section(
+                "Key secondary endpoint", w.text(f"{_capital(secondary.name)}. {secondary.test}")
+            ),
             Section(
                 "All causes beside each other",
                 w.bullets(
@@ -343,8 +259,8 @@ def safety(w: Writer) -> Section:
                 "relapse or death lies below {gate_margin}.",
                 "The margin is [[gate_reason|why this much, agreed with whom]]. "
                 "Under the design {gate_pass} of simulated trials pass (standard error "
-                "{gate_pass_error}); if that hazard were truly raised by the margin, a share of "
-                "{gate_false} would pass.",
+                "{gate_pass_error}); if that hazard were truly raised by the margin, {gate_false} "
+                "would pass (standard error {gate_false_error}).",
                 "Serious events, deaths, and second cancers are tabulated by arm with exact "
                 "intervals, in all who were infused.",
             ),
@@ -352,14 +268,19 @@ def safety(w: Writer) -> Section:
     )
 
 
-def simulations(w: Writer) -> Section:
+def simulations(w: Writer, *, quick: bool) -> Section:
     """Return how every simulated number was made."""
+    first_look = (
+        ("This is a first look: fewer trials were simulated than the scenario asks for.",)
+        if quick
+        else ()
+    )
     return Section(
         "Appendix: simulations",
         (
             *w.bullets(
-                "Seed {seed}, {replicates} trials for each number; a share has the standard error "
-                "√(p(1−p)/R) beside it.",
+                "Seed {seed}, {replicates} trials for each number; a share has its standard "
+                "error beside it, the root of the share times the rest of it by the trials.",
                 "Every analysis sees the same trials, so differences between analyses are sharper "
                 "than their errors suggest.",
                 "A trial in which an analysis cannot be made counts as no rejection; there were "
@@ -368,6 +289,7 @@ def simulations(w: Writer) -> Section:
                 "{experimental}; others have an event in month {failure_month}.",
                 "Versions: {versions}. The same versions and seed give the same numbers, bit for "
                 "bit, on any number of processors.",
+                *first_look,
             ),
         ),
     )
@@ -378,9 +300,7 @@ def open_points(w: Writer, blanks: tuple[tuple[Blank, str], ...]) -> Section:
     rows: list[tuple[str, str]] = [
         (f"[[{blank.key}|{blank.hint}]]", section) for blank, section in blanks
     ]
-    table: Table = w.table(
-        "What no simulation can fill in.", ("What is asked", "Section"), rows
-    )
+    table: Table = w.table("What no simulation can fill in.", ("What is asked", "Section"), rows)
     content: tuple[Paragraph | Table, ...] = (
         *w.text(
             "These points need a clinician, a laboratory, a patient or a committee. "

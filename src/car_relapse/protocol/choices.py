@@ -12,13 +12,13 @@ from car_relapse.errors import (
     require_instance,
     require_positive,
 )
-from car_relapse.trial.dose import BOIN, MTPI, MTPI2, I3Plus3, ToxicityStopping
+from car_relapse.trial.dose import BOIN, ToxicityStopping
+from car_relapse.trial.dose.decision_tables import TableDesign
 from car_relapse.trial.sequential import lan_demets
 
 __all__ = ["Choices"]
 
 Spending = Literal["obrien-fleming", "pocock"]
-TableDesign = BOIN | MTPI | MTPI2 | I3Plus3
 
 _MOST_LEVELS, _MOST_COHORTS = 6, 12
 
@@ -47,12 +47,14 @@ class Choices:
     """Days in which toxicity counts as dose-limiting, > 0."""
     stopping: ToxicityStopping = field(default_factory=lambda: ToxicityStopping(limit=0.25))
     """Rule that stops an arm for toxicity."""
-    stopping_looks: tuple[int, ...] = (10, 20, 30, 40, 60, 80, 100)
-    """Patients treated in an arm at which that rule looks, ascending."""
-    made: float = 0.9
-    """Share of the randomised who are infused, from 0.1 to 1."""
+    stopping_looks: tuple[int, ...] = (10, 20, 30, 40, 60, 80, 100, 150, 200, 250)
+    """Patients treated in an arm at which that rule looks, ascending; looks beyond the size of an
+    arm are left out."""
+    made: float = 0.8
+    """Share of the randomised whom the calculation counts, from 0.1 to 1: infused, and in remission
+    where the scenario is one of patients in remission."""
     made_sure: float = 0.9
-    """Probability with which enough are to be infused, in (0, 1)."""
+    """Probability with which enough are to be counted, in (0, 1)."""
     looks: tuple[float, ...] = (0.6, 1.0)
     """Information fraction of each look at the primary endpoint, ascending to 1."""
     spending: Spending = "obrien-fleming"
@@ -61,9 +63,11 @@ class Choices:
     """Hazard ratio of antigen-positive relapse or death that the safety gate rules out, above 1."""
 
     def __post_init__(self) -> None:
-        require_instance(
-            "dose", self.dose, (BOIN, MTPI, MTPI2, I3Plus3), "give BOIN(target=0.25) or its like"
-        )
+        if not isinstance(self.dose, TableDesign):
+            raise ParameterError(
+                f"dose is {self.dose!r:.100}; it must be a design with a table of decisions, which "
+                "a protocol prints; give BOIN(target=0.25), or MTPI, MTPI2 or I3Plus3"
+            )
         require_instance(
             "stopping", self.stopping, ToxicityStopping, "give ToxicityStopping(limit=0.25)"
         )
@@ -78,11 +82,12 @@ class Choices:
         require_count("cohort_size", self.cohort_size, remedy, minimum=1, maximum=6)
         require_count("window_days", self.window_days, remedy, minimum=1, maximum=3650)
         self.stopping.boundary(self.stopping_looks)
-        made = require_fraction("made", self.made, "give the share infused", scalar=True)
+        remedy = "give the share of the randomised who are counted"
+        made = require_fraction("made", self.made, remedy, scalar=True)
         if made < 0.1:
             raise ParameterError(
                 f"made is {self.made:g}; below 0.1 nobody would begin a trial; give the share of "
-                "the randomised who are infused"
+                "the randomised who are counted"
             )
         sure = require_fraction("made_sure", self.made_sure, "give 0.9 or so", scalar=True)
         if not 0.0 < sure < 1.0:

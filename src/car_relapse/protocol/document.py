@@ -37,7 +37,9 @@ __all__ = [
 
 Kind = Literal["text", "bullet", "notice"]
 
-_PARTS = re.compile(r"\{@(?P<cite>\w+)\}|\{(?P<value>\w+)\}|\[\[(?P<blank>\w+)\|(?P<hint>[^\]]+)\]\]")
+_PARTS = re.compile(
+    r"\{@(?P<cite>\w+)\}|\{(?P<value>\w+)\}|\[\[(?P<blank>\w+)\|(?P<hint>[^\]]+)\]\]"
+)
 _LONGEST_ANSWER = 2000
 
 
@@ -268,10 +270,10 @@ class Document:
                 rows=tuple(tuple(line(c) for c in row) for row in item.rows),
             )
 
-        sections = tuple(replace(s, blocks=tuple(block(b) for b in s.blocks)) for s in self.sections)
-        return replace(
-            self, title=line(self.title), notice=line(self.notice), sections=sections
+        sections = tuple(
+            replace(s, blocks=tuple(block(b) for b in s.blocks)) for s in self.sections
         )
+        return replace(self, title=line(self.title), notice=line(self.notice), sections=sections)
 
 
 def plain(line: Line) -> str:
@@ -315,9 +317,7 @@ class Writer:
         """Return the items of a list."""
         return tuple(Paragraph(self.line(t), "bullet") for t in templates)
 
-    def table(
-        self, caption: str, header: Sequence[str], rows: Sequence[Sequence[str]]
-    ) -> Table:
+    def table(self, caption: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
         """Return a table."""
         return Table(
             caption=self.line(caption),

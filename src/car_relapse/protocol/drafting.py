@@ -8,7 +8,7 @@ from pathlib import Path
 
 from car_relapse.design import Plan
 from car_relapse.errors import CarRelapseError, ParameterError, require_instance
-from car_relapse.protocol import analysis_plan, opening
+from car_relapse.protocol import analysis_plan, dose_plan, opening
 from car_relapse.protocol.choices import Choices
 from car_relapse.protocol.document import Blank, Document, Paragraph, Section, Table, Writer
 from car_relapse.protocol.facts import facts_of, key_secondary
@@ -21,8 +21,8 @@ __all__ = ["draft", "save"]
 
 _NOTICE = (
     "This document was filled in by the book Why CAR-T Relapses. "
-    "It is a teaching model, not guidance for care: its biology is assumed, and nobody has reviewed "
-    "it. "
+    "It is a teaching model, not guidance for care: its biology is assumed, and nobody has "
+    "reviewed it. "
     "A trial needs clinicians, a statistician, a laboratory, patients, an ethics committee and a "
     "regulator."
 )
@@ -66,13 +66,13 @@ def draft(
         opening.estimands(w, (primary, secondary)),
         opening.definitions(w),
         opening.conduct(w),
-        analysis_plan.dose(w, facts),
+        dose_plan.dose(w, facts),
         analysis_plan.size(w, facts, primary),
         analysis_plan.looks(w, facts),
         analysis_plan.analyses(w, facts, primary, secondary),
         analysis_plan.missing(w),
         analysis_plan.safety(w),
-        analysis_plan.simulations(w),
+        analysis_plan.simulations(w, quick=plan.quick),
     )
     open_points = analysis_plan.open_points(w, _places(sections))
     made = Document(
@@ -106,6 +106,17 @@ def _places(sections: tuple[Section, ...]) -> tuple[tuple[Blank, str], ...]:
     return tuple(found.values())
 
 
+def file_name(name: str) -> str:
+    """Return the name of a file without its ending, checked."""
+    plain_name = isinstance(name, str) and name.replace("-", "").replace("_", "").isalnum()
+    if not plain_name or len(name) > 80:
+        raise ParameterError(
+            f"name is {name!r:.90}; it must be up to 80 letters, digits, hyphens and underscores; "
+            "give it without an ending, such as 'my-protocol'"
+        )
+    return name
+
+
 def save(document: Document, folder: str | PathLike[str], name: str) -> tuple[Path, Path]:
     """Write a protocol as Markdown and as DOCX, and return the paths of both files.
 
@@ -126,12 +137,7 @@ def save(document: Document, folder: str | PathLike[str], name: str) -> tuple[Pa
         When the files cannot be written.
     """
     require_instance("document", document, Document, "give what draft returns")
-    plain_name = isinstance(name, str) and name.replace("-", "").replace("_", "").isalnum()
-    if not plain_name or len(name) > 80:
-        raise ParameterError(
-            f"name is {name!r:.90}; it must be up to 80 letters, digits, hyphens and underscores; "
-            "give it without an ending, such as 'my-protocol'"
-        )
+    file_name(name)
     paths = tuple(Path(folder) / f"{name}.{ending}" for ending in ("md", "docx"))
     try:
         paths[0].write_text(to_markdown(document), encoding="utf-8")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,8 +15,9 @@ from car_relapse.errors import ParameterError
 from car_relapse.evidence import relapse_split, trials
 from car_relapse.followup import Cause
 from car_relapse.protocol.choices import Choices
+from car_relapse.protocol.dose_facts import dose_values, manufacture_values, stopping_values
+from car_relapse.protocol.printed import listed, months, percent
 from car_relapse.protocol.wording import CAUSES
-from car_relapse.trial.dose import Apheresis, exact_characteristics
 from car_relapse.trial.sequential import lan_demets
 from car_relapse.trial.virtual import (
     Analysis,
@@ -75,23 +76,6 @@ def key_secondary(plan: Plan) -> EndpointSection:
     return (escape or others)[0]
 
 
-def percent(share: float, digits: int | None = None) -> str:
-    """Return a share in per cent, with as many decimals as it needs or as asked for."""
-    text = f"{100 * share:.4g}" if digits is None else f"{100 * share:.{digits}f}"
-    return f"{text} %"
-
-
-def months(number: float) -> str:
-    """Return a time in words."""
-    return f"{number:g} month" + ("" if number == 1 else "s")
-
-
-def listed(parts: Iterable[str]) -> str:
-    """Return parts as a list in a sentence."""
-    *first, last = parts
-    return f"{', '.join(first)} and {last}" if first else last
-
-
 def facts_of(plan: Plan, choices: Choices) -> Facts:
     """Return all values of the protocol of a plan."""
     planned = plan.planned
@@ -105,11 +89,13 @@ def facts_of(plan: Plan, choices: Choices) -> Facts:
     values: dict[str, str] = {}
     values |= _trial(plan, trial, infused, inflation)
     values |= _size(plan)
-    values |= _manufacture(choices, infused)
+    values |= manufacture_values(choices, infused)
     values |= _biology(plan, control, experimental)
     values |= _worlds(plan)
     values |= _looks(plan, choices)
-    values |= _dose(choices)
+    values |= dose_values(choices)
+    looks = tuple(n for n in choices.stopping_looks if n <= min(trial.sizes))
+    values |= stopping_values(choices, looks)
     values |= _simulated(plan, choices, trial)
     values |= _evidence()
     return Facts(
@@ -120,7 +106,7 @@ def facts_of(plan: Plan, choices: Choices) -> Facts:
         looks=len(choices.looks),
         dose_rows=choices.cohorts,
         dose_levels=len(choices.toxicity),
-        stop_looks=len(choices.stopping_looks),
+        stop_looks=len(looks),
     )
 
 
@@ -140,6 +126,11 @@ def _trial(plan: Plan, trial: Trial, infused: int, inflation: float) -> dict[str
         "loss": percent(design.lost_per_year),
         "planned": plan.planned.name,
         "patients_plan": f"{plan.patients:,}",
+        "counted": (
+            "infused and in remission"
+            if first.response == second.response == 1.0
+            else "infused, in remission or not"
+        ),
         "patients": f"{infused:,}",
         "inflation": f"{inflation:.4f}",
         "replicates": f"{plan.trials:,}",
@@ -171,17 +162,6 @@ def _size(plan: Plan) -> dict[str, str]:
         values["patients_simulated"] = f"{need.simulated.patients:,}"
         values["patients_error"] = f"{need.simulated.std_error:.0f}"
     return values
-
-
-def _manufacture(choices: Choices, infused: int) -> dict[str, str]:
-    needed = Apheresis(evaluable=infused, success=choices.made)
-    most = needed.quantile(choices.made_sure)
-    return {
-        "made": percent(choices.made),
-        "made_sure": percent(choices.made_sure),
-        "randomised": f"{most:,}",
-        "randomised_mean": f"{needed.mean:,.0f}",
-    }
 
 
 def _shape(biology: Biology) -> str:
@@ -258,7 +238,9 @@ def _looks(plan: Plan, choices: Choices) -> dict[str, str]:
     stops = bounds.stops(bounds.drift(design.power))
     count = len(choices.looks)
     values = {
-        "looks_count": "once, at the end" if count == 1 else f"{count} times",
+        "looks_count": "once, at the end"
+        if count == 1
+        else {2: "twice", 3: "three times"}.get(count, f"{count} times"),
         "looks_information": listed(percent(x) for x in choices.looks),
         "spending": {
             "obrien-fleming": "of Lan and DeMets that is close to O'Brien and Fleming's bounds",
@@ -274,54 +256,6 @@ def _looks(plan: Plan, choices: Choices) -> dict[str, str]:
             f"look_spent_{number}": f"{row['alpha_spent']:.5f}",
             f"look_stops_{number}": percent(float(stops.efficacy[number - 1]), 1),
         }
-    return values
-
-
-def _dose(choices: Choices) -> dict[str, str]:
-    design = choices.dose
-    found = exact_characteristics(
-        design, choices.toxicity, cohorts=choices.cohorts, cohort_size=choices.cohort_size
-    )
-    values = {
-        "dose_design": {"I3Plus3": "i3+3", "MTPI": "mTPI", "MTPI2": "mTPI-2"}.get(
-            type(design).__name__, type(design).__name__
-        ),
-        "dose_target": percent(design.target),
-        "dlt_window": f"{choices.window_days} days",
-        "dose_cohort": f"{choices.cohort_size}",
-        "dose_most": f"{choices.cohorts * choices.cohort_size}",
-        "dose_patients": f"{found.patients:.1f}",
-        "dose_none": percent(float(found.selected[0]), 1),
-    }
-    at = [choices.cohort_size * k for k in range(1, choices.cohorts + 1)]
-    for number, row in enumerate(design.table(at), 1):
-        values[f"dose_n_{number}"] = f"{row.patients}"
-        for name, limit in (
-            ("up", row.escalate), ("down", row.deescalate), ("never", row.eliminate),
-        ):  # fmt: skip
-            values[f"dose_{name}_{number}"] = "no number" if limit is None else f"{limit}"
-    for level, toxicity in enumerate(choices.toxicity, 1):
-        values |= {
-            f"dose_level_{level}": f"{level}",
-            f"dose_assumed_{level}": percent(toxicity),
-            f"dose_chosen_{level}": percent(float(found.selected[level]), 1),
-            f"dose_treated_{level}": f"{found.treated[level - 1]:.1f}",
-        }
-    return values | _stopping(choices)
-
-
-def _stopping(choices: Choices) -> dict[str, str]:
-    rule, at = choices.stopping, choices.stopping_looks
-    values = {
-        "stop_limit": percent(rule.limit),
-        "stop_cutoff": percent(rule.cutoff),
-        "stop_prior": f"Beta({rule.prior[0]:g}, {rule.prior[1]:g})",
-        "stop_at_limit": percent(rule.characteristics(rule.limit, at).stop_by_end, 1),
-        "stop_at_half": percent(rule.characteristics(rule.limit / 2, at).stop_by_end, 1),
-    }
-    for number, (n, events) in enumerate(zip(at, rule.boundary(at), strict=True), 1):
-        values[f"stop_at_{number}"] = f"{n}"
-        values[f"stop_events_{number}"] = "no number" if events is None else f"{events}"
     return values
 
 
@@ -350,9 +284,7 @@ def _simulated(plan: Plan, choices: Choices, trial: Trial) -> dict[str, str]:
 
     found = simulated(trial.arms[1].biology, (*tests, gate), _PLANNED)
     null = simulated(control, tests, _NULL)
-    raised = simulated(
-        control.multiplied(dict.fromkeys(causes, choices.margin)), (gate,), _RAISED
-    )
+    raised = simulated(control.multiplied(dict.fromkeys(causes, choices.margin)), (gate,), _RAISED)
     better = found.rejections(design.alpha)[0, :2]
     for row, analysis in enumerate(tests):
         sign = 1.0 if analysis.kind == "restricted mean" else -1.0
@@ -373,6 +305,7 @@ def _simulated(plan: Plan, choices: Choices, trial: Trial) -> dict[str, str]:
         "gate_pass": percent(passed, 1),
         "gate_pass_error": percent(_error(passed, plan.trials), 1),
         "gate_false": percent(false, 1),
+        "gate_false_error": percent(_error(false, plan.trials), 1),
         "failed": f"{failed}",
         "month": f"{min(control.horizon, trial.last_month):g}",
     }
@@ -403,5 +336,5 @@ def _evidence() -> dict[str, str]:
         "lamble_switch": f"{split.lineage_switch}",
         "amelia_infused": f"{amelia.n_infused}",
         "amelia_cr": f"{amelia.n_cr}",
-        "amelia_efs": f"{amelia.efs_or_pfs_12m:g} %",
+        "amelia_efs": f"{amelia.efs_or_pfs_12m:g}\N{NO-BREAK SPACE}%",
     }

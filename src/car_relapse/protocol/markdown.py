@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from car_relapse.errors import require_instance
 from car_relapse.protocol.document import (
@@ -17,7 +18,7 @@ from car_relapse.protocol.document import (
 
 __all__ = ["to_markdown"]
 
-_SPECIAL = re.compile(r"([\\`*_<>|\[\]])")
+_SPECIAL = re.compile(r"([\\`*_<>|])")
 
 
 def _escaped(text: str) -> str:
@@ -48,6 +49,29 @@ def _table(label: str, table: Table) -> list[str]:
     ]
 
 
+def markdown_of(items: Iterable[object], *, headings: bool = True) -> str:
+    """Return items of a document's flow as Markdown; headings are bold lines when not wanted."""
+    parts: list[str] = []
+    after_bullet = False
+    for item in items:
+        bullet = isinstance(item, Paragraph) and item.kind == "bullet"
+        if isinstance(item, Heading):
+            text = _escaped(item.text)
+            new = [f"{'#' * (item.level + 1)} {text}" if headings else f"**{text}**"]
+        elif isinstance(item, Numbered):
+            new = _table(item.label, item.table)
+        elif isinstance(item, Paragraph):
+            mark = {"bullet": "- ", "notice": "> "}.get(item.kind, "")
+            new = [mark + _line(item.runs)]
+        else:
+            new = []
+        if bullet and after_bullet:  # items of one list stand together
+            parts[-1] += "\n" + new.pop(0)
+        parts += new
+        after_bullet = bullet
+    return "\n\n".join(parts)
+
+
 def to_markdown(document: Document) -> str:
     """Return a document as the text of a Markdown file.
 
@@ -57,19 +81,5 @@ def to_markdown(document: Document) -> str:
         The protocol.
     """
     require_instance("document", document, Document, "give what draft returns")
-    parts = [f"# {_line(document.title)}", f"> {_line(document.notice)}"]
-    after_bullet = False
-    for item in document.flow():
-        if isinstance(item, Heading):
-            new = [f"{'#' * (item.level + 1)} {_escaped(item.text)}"]
-        elif isinstance(item, Numbered):
-            new = _table(item.label, item.table)
-        else:
-            mark = {"bullet": "- ", "notice": "> "}.get(item.kind, "")
-            new = [mark + _line(item.runs)]
-        bullet = isinstance(item, Paragraph) and item.kind == "bullet"
-        if bullet and after_bullet:  # items of one list stand together
-            parts[-1] += "\n" + new.pop(0)
-        parts += new
-        after_bullet = bullet
-    return "\n\n".join(parts) + "\n"
+    head = f"# {_line(document.title)}\n\n> {_line(document.notice)}\n\n"
+    return head + markdown_of(document.flow()) + "\n"

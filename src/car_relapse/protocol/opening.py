@@ -41,7 +41,7 @@ def synopsis(w: Writer, primary: Endpoint, secondary: Endpoint) -> Section:
                     ("Level and power", "two-sided {alpha}, power {power}"),
                     (
                         "Size",
-                        "{patients} patients to be infused, {randomised} to be randomised",
+                        "{patients} patients ({counted}), {randomised} to be randomised",
                     ),
                     (
                         "Duration",
@@ -98,8 +98,8 @@ def reasons(w: Writer) -> Section:
             Section(
                 "Comparator and earlier evidence",
                 w.text(
-                    "[[evidence|systematic summary of earlier trials of both products, benefits and "
-                    "harms, with the date of the search]]",
+                    "[[evidence|systematic summary of earlier trials of both products, benefits "
+                    "and harms, with the date of the search]]",
                     "[[comparator|why the control arm is the right comparator today]]",
                 ),
             ),
@@ -134,8 +134,10 @@ def estimands(w: Writer, endpoints: tuple[Endpoint, ...]) -> Section:
         ("Transplant in remission", lambda e: STRATEGIES[e.analysis.estimand].short),
         (
             "Other treatment before relapse",
-            lambda e: "Treatment policy: follow-up goes on. Treatment for rising residual disease "
-            "that does not meet the definition of relapse is recorded with its date.",
+            lambda e: (
+                "Treatment policy: follow-up goes on. Treatment for rising residual disease "
+                "that does not meet the definition of relapse is recorded with its date."
+            ),
         ),
         (
             "Not infused after assignment",
@@ -143,8 +145,10 @@ def estimands(w: Writer, endpoints: tuple[Endpoint, ...]) -> Section:
         ),
         (
             "Second infusion",
-            lambda e: "Treatment policy when the protocol foresees it: [[reinfusion|whether and "
-            "when a second infusion is allowed]]",
+            lambda e: (
+                "Treatment policy when the protocol foresees it: [[reinfusion|whether and "
+                "when a second infusion is allowed]]"
+            ),
         ),
         ("Death in remission", lambda e: e.death),
         ("Summary measure", lambda e: e.measure),
@@ -155,8 +159,8 @@ def estimands(w: Writer, endpoints: tuple[Endpoint, ...]) -> Section:
         "Estimands",
         (
             *w.text(
-                "Each question is stated by the attributes that {@estimands} asks for; {@haematology} "
-                "applies them to trials with transplants."
+                "Each question is stated by the attributes that {@estimands} asks for; "
+                "{@haematology} applies them to trials with transplants."
             ),
             w.table(
                 "What is estimated.",
@@ -217,8 +221,8 @@ def definitions(w: Writer) -> Section:
                     *w.text(
                         "The date of relapse is the date of the first sample that meets the rule, "
                         "not that of its confirmation. "
-                        "Samples are taken on the same days in both arms: [[visits|months of marrow "
-                        "and blood samples]]. "
+                        "Samples are taken on the same days in both arms: [[visits|months of "
+                        "marrow and blood samples]]. "
                         "Rising residual disease below the limit is recorded and is not relapse."
                     ),
                 ),
@@ -272,8 +276,8 @@ def _antigens(w: Writer) -> tuple[Paragraph | Table, ...]:
             "Antigen status is a variable of this trial. "
             "It is measured in one central laboratory whose staff do not know the arm, from the "
             "sample of relapse before any new treatment, and entered before the data are cut.",
-            "Assay: [[assay|instrument, antibody clone and fluorochrome per antigen; the clone must "
-            "not compete with the CAR]]. "
+            "Assay: [[assay|instrument, antibody clone and fluorochrome per antigen; the clone "
+            "must not compete with the CAR]]. "
             "Gate: [[gate|how blasts are found without the target antigens]]. "
             "Fewest blasts for a verdict: [[fewest_blasts|number of events]]. "
             "Reference: [[reference|fluorescence minus one, normal B cells, or beads for molecules "
@@ -341,8 +345,8 @@ def conduct(w: Writer) -> Section:
                 "Antigens before infusion: [[baseline_antigens|expression required for entry, same "
                 "assay as at relapse]]",
                 "Randomisation: {allocation}, concealed, stratified by [[strata|burden, earlier "
-                "transplant, earlier blinatumomab, or others]]; [[randomiser|who makes the list and "
-                "who may see it]]",
+                "transplant, earlier blinatumomab, or others]]; [[randomiser|who makes the list "
+                "and who may see it]]",
                 "Masking: treatment is open; antigen status, response and relapse are read without "
                 "knowledge of the arm",
                 "Lymphodepletion and bridging: [[lymphodepletion|regimen, the same in both arms]]",
@@ -351,9 +355,12 @@ def conduct(w: Writer) -> Section:
                 "Harms: graded as in {@grading} and [[grading|other scale and version]]; collected "
                 "until [[harms_period|months after infusion]]",
                 "Monitoring committee: [[committee|members, charter, and who sees results by arm]]",
+                "Long-term follow-up: [[long_term|how long after the data are cut, for which "
+                "events]]",
                 "Ethics, consent, insurance: [[ethics|committee, number, versions of the consent "
                 "forms, assent of minors]]",
-                "Patients and public: [[involvement|how they shaped question, endpoints and burden]]",
+                "Patients and public: [[involvement|how they shaped question, endpoints and "
+                "burden]]",
                 "Funding and interests: [[funding|sources, and interests of those who decide]]",
                 "Data and code: [[sharing|where de-identified data, dictionary and code will be, "
                 "and when]]",

@@ -17,8 +17,9 @@ _ALL = (
     Reference(
         "define",
         "SPIRIT-DEFINE 2023",
-        "Yap C and others. Enhancing quality and impact of early phase dose-finding clinical trial "
-        "protocols: SPIRIT Dose-finding Extension (SPIRIT-DEFINE) guidance. BMJ 2023; 383: e076386.",
+        "Yap C and others. Enhancing quality and impact of early phase dose-finding clinical "
+        "trial protocols: SPIRIT Dose-finding Extension (SPIRIT-DEFINE) guidance. BMJ 2023; 383: "
+        "e076386.",
         "10.1136/bmj-2023-076386",
     ),
     Reference(
@@ -60,8 +61,8 @@ _ALL = (
     Reference(
         "phenotype",
         "Lamble 2023",
-        "Lamble AJ and others. Preinfusion factors impacting relapse immunophenotype following CD19 "
-        "CAR T cells. Blood Advances 2023; 7: 575 (DOI not checked).",
+        "Lamble AJ and others. Preinfusion factors impacting relapse immunophenotype following "
+        "CD19 CAR T cells. Blood Advances 2023; 7: 575 (DOI not checked).",
         "10.1182/bloodadvances.2022007423",
     ),
     Reference(

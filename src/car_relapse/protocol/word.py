@@ -24,6 +24,8 @@ __all__ = ["to_docx"]
 # A file that tells when it was made differs at each making. This one says when its format began.
 _DATE = datetime(2006, 12, 1)
 _HEADER = "A teaching model, not guidance for care"
+_SHORT = 14  # rows; a table of no more stands on one page
+_TEXT_WIDTH = 16.4  # cm, between the margins of A4
 _INK = (0x1F, 0x2A, 0x44)
 
 
@@ -73,20 +75,38 @@ def _table(file: Any, label: str, table: Table) -> None:
     caption.paragraph_format.keep_with_next = True
     _runs(caption, table.caption)
     grid = file.add_table(rows=1 + len(table.rows), cols=len(table.header), style="Table Grid")
+    grid.autofit = False
+    widths = _widths(table)
+    for column, width in zip(grid.columns, widths, strict=True):
+        column.width = width
+    together = len(table.rows) <= _SHORT
     for place, cells in enumerate((table.header, *table.rows)):
         row = grid.rows[place]
+        for cell, width in zip(row.cells, widths, strict=True):
+            cell.width = width
         _property(row._tr.get_or_add_trPr(), "w:cantSplit")
         if place == 0:  # repeated on each page, and announced by screen readers
             _property(row._tr.get_or_add_trPr(), "w:tblHeader")
         for cell, line in zip(row.cells, cells, strict=True):
             paragraph = cell.paragraphs[0]
-            paragraph.style = file.styles["Cell"]
+            paragraph._p.style = "Cell"  # a lookup for each cell would take most of the time
+            paragraph.paragraph_format.keep_with_next = together and place < len(table.rows)
             _runs(paragraph, line)
             if place == 0:
                 for run in paragraph.runs:
                     run.bold = True
                 _shade(cell)
     file.add_paragraph(style="Cell")
+
+
+def _widths(table: Table) -> list[Any]:
+    """Return the widths of the columns: wider where there is more to read."""
+    from docx.shared import Cm
+
+    rows = (table.header, *table.rows)
+    need = [max(len(plain(c)) for c in column) ** 0.5 for column in zip(*rows, strict=True)]
+    need = [max(n, 0.4 * max(need)) for n in need]
+    return [Cm(_TEXT_WIDTH * n / sum(need)) for n in need]
 
 
 def _property(parent: Any, tag: str, **attributes: str) -> Any:
@@ -123,6 +143,7 @@ def _styles(file: Any) -> None:
             fonts.attrib.pop(qn(f"w:{theme}"), None)
     quote = styles["Intense Quote"]
     quote.font.color.rgb, quote.font.italic = RGBColor(*_INK), False
+    quote.font.bold = False
     cell = styles.add_style("Cell", WD_STYLE_TYPE.PARAGRAPH)
     cell.base_style = normal
     cell.font.size = Pt(9.5)

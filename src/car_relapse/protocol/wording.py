@@ -104,7 +104,9 @@ class Endpoint:
         """What happens to those who were assigned and not infused."""
         if self.analysis.among == "responders":
             return "Outside the question; counted in the flow diagram"
-        return "Treatment policy: they stay in their arm, and their failure or death is an event"
+        if self.analysis.causes is None:
+            return "Treatment policy: they stay in their arm, and failure or death is an event"
+        return "Treatment policy: they stay in their arm; failure or death before infusion competes"
 
     @property
     def death(self) -> str:
