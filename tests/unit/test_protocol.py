@@ -15,8 +15,8 @@ from docx.enum.text import WD_COLOR_INDEX
 from car_relapse import design, protocol
 from car_relapse.errors import CarRelapseError, ParameterError
 from car_relapse.followup import Cause
+from car_relapse.protocol._wording import STRATEGIES, endpoint
 from car_relapse.protocol.document import Blank
-from car_relapse.protocol.wording import STRATEGIES, endpoint
 from car_relapse.trial.dose import BOIN, ThreePlusThree, ToxicityStopping, exact_characteristics
 from car_relapse.trial.sequential import lan_demets
 from car_relapse.trial.virtual import Analysis
@@ -366,7 +366,7 @@ class TestParts:
         assert "Summary measure | Hazard ratio" in repr(shown)
 
     def test_of_other_names_are_refused(self, document):
-        with pytest.raises(ParameterError, match="no such section.*Estimands"):
+        with pytest.raises(ParameterError, match=r"no such section.*Estimands"):
             protocol.part(document, "Estimates")
 
 

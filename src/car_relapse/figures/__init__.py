@@ -61,6 +61,12 @@ from car_relapse.figures.two_ways import (
 )
 from car_relapse.figures.unfitted import unfitted_cohorts
 from car_relapse.figures.what_would_stop_it import second_antigen, weak_arm
+from car_relapse.figures.write_the_protocol import (
+    protocol_choices,
+    protocol_open_points,
+    protocol_powers,
+    protocol_scenario,
+)
 
 __all__ = [
     "Drawing",
@@ -105,6 +111,10 @@ __all__ = [
     "phenotype_by_persistence",
     "phenotype_forest",
     "pre_existence",
+    "protocol_choices",
+    "protocol_open_points",
+    "protocol_powers",
+    "protocol_scenario",
     "published_tumours",
     "registry",
     "relapse_race",
@@ -185,6 +195,8 @@ def builders() -> Mapping[str, Callable[[], Drawing]]:
             "engager-cycles": engager_cycles,
             "engager-hook": engager_hook,
             "engager-phenotype": engager_phenotype,
+            "protocol-open-points": protocol_open_points,
+            "protocol-choices": protocol_choices,
         }
     )
 

@@ -8,14 +8,16 @@ from pathlib import Path
 
 from car_relapse.design import Plan
 from car_relapse.errors import CarRelapseError, ParameterError, require_instance
-from car_relapse.protocol import analysis_plan, dose_plan, opening
+from car_relapse.protocol import _analysis_plan as analysis_plan
+from car_relapse.protocol import _dose_plan as dose_plan
+from car_relapse.protocol import _opening as opening
+from car_relapse.protocol._facts import facts_of, key_secondary
+from car_relapse.protocol._sources import SOURCES
+from car_relapse.protocol._wording import endpoint
 from car_relapse.protocol.choices import Choices
 from car_relapse.protocol.document import Blank, Document, Paragraph, Section, Table, Writer
-from car_relapse.protocol.facts import facts_of, key_secondary
 from car_relapse.protocol.markdown import to_markdown
-from car_relapse.protocol.sources import SOURCES
 from car_relapse.protocol.word import to_docx
-from car_relapse.protocol.wording import endpoint
 
 __all__ = ["draft", "save"]
 

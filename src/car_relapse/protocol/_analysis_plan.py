@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from car_relapse.protocol._facts import Facts
+from car_relapse.protocol._wording import Endpoint
 from car_relapse.protocol.document import Blank, Paragraph, Section, Table, Writer
-from car_relapse.protocol.facts import Facts
-from car_relapse.protocol.wording import Endpoint
 
 __all__ = ["analyses", "looks", "missing", "open_points", "safety", "simulations", "size"]
 

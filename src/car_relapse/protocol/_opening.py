@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from car_relapse.protocol._wording import STRATEGIES, Endpoint
 from car_relapse.protocol.document import Paragraph, Section, Table, Writer
-from car_relapse.protocol.wording import STRATEGIES, Endpoint
 
 __all__ = ["conduct", "definitions", "estimands", "objectives", "reasons", "synopsis"]
 

@@ -14,10 +14,10 @@ from car_relapse.design.sections import EndpointSection
 from car_relapse.errors import ParameterError
 from car_relapse.evidence import relapse_split, trials
 from car_relapse.followup import Cause
+from car_relapse.protocol._dose_facts import dose_values, manufacture_values, stopping_values
+from car_relapse.protocol._printed import listed, months, percent
+from car_relapse.protocol._wording import CAUSES
 from car_relapse.protocol.choices import Choices
-from car_relapse.protocol.dose_facts import dose_values, manufacture_values, stopping_values
-from car_relapse.protocol.printed import listed, months, percent
-from car_relapse.protocol.wording import CAUSES
 from car_relapse.trial.sequential import lan_demets
 from car_relapse.trial.virtual import (
     Analysis,
@@ -33,6 +33,7 @@ from car_relapse.trial.virtual import (
 
 __all__ = ["Facts", "facts_of", "key_secondary"]
 
+_TIMES = {1: "once, at the end", 2: "twice", 3: "three times"}
 _GATE = (Cause.ANTIGEN_POSITIVE, Cause.DEATH)
 # Numbers of the random streams; those of the plan lie below.
 _PLANNED, _NULL, _RAISED = 2000, 2001, 2002

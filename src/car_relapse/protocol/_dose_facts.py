@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from car_relapse.errors import ParameterError
+from car_relapse.protocol._printed import percent
 from car_relapse.protocol.choices import Choices
-from car_relapse.protocol.printed import percent
 from car_relapse.trial.dose import Apheresis, exact_characteristics
 
 __all__ = ["dose_values", "manufacture_values", "stopping_values"]

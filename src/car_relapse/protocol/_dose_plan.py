@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from car_relapse.protocol._facts import Facts
 from car_relapse.protocol.document import Section, Writer
-from car_relapse.protocol.facts import Facts
 
 __all__ = ["dose"]
 
