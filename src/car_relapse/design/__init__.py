@@ -10,13 +10,38 @@ The same from Python:
 `plan_trial` makes the numbers, `write_report` the report.
 """
 
+from car_relapse.design.arm_sections import (
+    ArmSection,
+    BiologySection,
+    ControlSection,
+    EngineSection,
+)
 from car_relapse.design.plan import BiologyPlan, Plan, Size, plan_trial
+from car_relapse.design.report import write_report
 from car_relapse.design.scenario import TrialScenario
 from car_relapse.design.scenario_file import example_text, examples, parse_trial, read_trial
+from car_relapse.design.sections import (
+    AssumptionSection,
+    DesignSection,
+    EndpointSection,
+    EndpointsSection,
+    ShapeSection,
+    SimulationSection,
+)
 
 __all__ = [
+    "ArmSection",
+    "AssumptionSection",
     "BiologyPlan",
+    "BiologySection",
+    "ControlSection",
+    "DesignSection",
+    "EndpointSection",
+    "EndpointsSection",
+    "EngineSection",
     "Plan",
+    "ShapeSection",
+    "SimulationSection",
     "Size",
     "TrialScenario",
     "example_text",
@@ -24,4 +49,5 @@ __all__ = [
     "parse_trial",
     "plan_trial",
     "read_trial",
+    "write_report",
 ]

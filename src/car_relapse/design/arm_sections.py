@@ -13,7 +13,13 @@ from typing import Literal, get_args
 
 from car_relapse.antigens import Losses
 from car_relapse.calibration_model import calibrated_population
-from car_relapse.design.sections import ShapeSection, choice, line_of_text, stated_once
+from car_relapse.design.sections import (
+    ShapeSection,
+    by_cause,
+    choice,
+    line_of_text,
+    stated_once,
+)
 from car_relapse.errors import (
     ParameterError,
     require_count,
@@ -24,7 +30,7 @@ from car_relapse.errors import (
 from car_relapse.followup import Cause
 from car_relapse.population import Population, default_population
 from car_relapse.scenario import Construct, Scenario
-from car_relapse.trial.virtual import Shape, TransplantPolicy
+from car_relapse.trial.virtual import Frailty, Shape, TransplantPolicy
 
 __all__ = ["ArmSection", "BiologySection", "ControlSection", "EngineSection"]
 
@@ -162,6 +168,9 @@ class ControlSection(ArmSection):
     """How the hazards of all causes are spread over time."""
     shapes: Mapping[Cause, ShapeSection] | None = None
     """How the hazard of each cause is spread over time, instead of ``shape``."""
+    frailty: Frailty | None = None
+    """How patients differ in the hazard of one cause, in both arms; the incidences are then those
+    of all patients together. Where the engine is asked, it makes them differ."""
     from_engine: EngineSection | None = None
     """A construct and its patients, instead of incidences and shapes."""
 
@@ -169,13 +178,16 @@ class ControlSection(ArmSection):
         super().__post_init__()
         stated_once(self, ("incidences", "hazards", "from_engine"))
         if self.from_engine is not None:
-            for name in ("horizon", "shape", "shapes"):
+            for name in ("horizon", "shape", "shapes", "frailty"):
                 if getattr(self, name) is not None:
                     raise ParameterError(
                         f"{name} is given and so is from_engine, whose hazards have their own "
                         "times; leave it out"
                     )
             return
+        for name in ("incidences", "hazards"):
+            if getattr(self, name) is not None:
+                by_cause(name, getattr(self, name), shares=name == "incidences")
         stated_once(self, ("shape", "shapes"))
         if self.horizon is None:
             raise ParameterError(
@@ -214,6 +226,9 @@ class BiologySection:
         line_of_text("name", self.name)
         line_of_text("says", self.says, longest=400, empty=True)
         stated_once(self, ("incidences", "reaching", "hazard_ratios", "from_engine"))
+        for name in ("incidences", "reaching", "hazard_ratios"):
+            if getattr(self, name) is not None:
+                by_cause(name, getattr(self, name), shares=name != "hazard_ratios")
         if self.response is not None:
             share = require_fraction("response", self.response, "give a share", scalar=True)
             if share == 0.0:

@@ -9,9 +9,12 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
+from car_relapse.design.keys import Section, sections
 from car_relapse.design.plan import plan_trial
-from car_relapse.design.scenario_file import example_text, examples, read_trial
+from car_relapse.design.report import write_report
+from car_relapse.design.scenario_file import example_text, examples, file_text, parse_trial
 from car_relapse.errors import CarRelapseError
 
 __all__ = ["main"]
@@ -36,6 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     what.add_argument(
         "--example", choices=examples(), help="print an example file with remarks, and end"
     )
+    what.add_argument("--keys", action="store_true", help="print what a file may hold, and end")
     design.add_argument(
         "--out", default="design-report", metavar="FOLDER",
         help="where the report goes, design-report by default",
@@ -65,12 +69,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if asked.example:
             sys.stdout.write(example_text(asked.example))
             return 0
-        scenario = read_trial(asked.scenario)
-        plan_trial(scenario, quick=asked.quick, workers=asked.workers, tell=_tell)
+        if asked.keys:
+            sys.stdout.write("\n".join(map(_text, sections())))
+            return 0
+        file = Path(asked.scenario)
+        text = file_text(file)
+        scenario = parse_trial(text, file.name, file.parent)
+        plan = plan_trial(scenario, quick=asked.quick, workers=asked.workers, tell=_tell)
+        report = write_report(plan, asked.out, source=text)
     except CarRelapseError as problem:
         sys.stderr.write(f"car-relapse design: {problem}\n")
         return 2
+    _tell(f"report: {report}")
     return 0
+
+
+def _text(section: Section) -> str:
+    lines = [", ".join(place or "(top of the file)" for place in section.places)]
+    lines += [f"    {section.says}"]
+    for key in section.keys:
+        needed = f", {key.default}" if key.default else ""
+        lines += [f"  {key.name}: {key.holds}{needed}", f"      {key.means}"]
+    return "\n".join(lines).replace("``", "") + "\n"
 
 
 def _tell(text: str) -> None:

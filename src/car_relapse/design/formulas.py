@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -25,12 +26,15 @@ from car_relapse.trial.sample_size import (
     difference_at,
     rank_test,
 )
-from car_relapse.trial.virtual import Arm, Biology, Trial
+from car_relapse.trial.virtual import Arm, Biology, Constant, Hazard, Trial
 
 __all__ = ["Formula", "formula_size"]
 
+# The same integrals are asked for at many numbers of patients.
+_difference_at = lru_cache(maxsize=256)(difference_at)
+_rank_test = lru_cache(maxsize=256)(rank_test)
 # A difference that needs more patients than there are people is the rounding of none.
-_EVERYBODY = 1e9
+_EVERYBODY = 1e7
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +57,8 @@ class Formula:
 
 
 def _one_shape(arms: tuple[Arm, Arm]) -> bool:
+    if any(arm.biology.frailty is not None for arm in arms):
+        return False
     shapes = {h.shape for arm in arms for h in arm.biology.hazards}
     return len(shapes) == 1 and arms[0].biology.horizon == arms[1].biology.horizon
 
@@ -167,9 +173,9 @@ def formula_size(
     return _with_calendar(question, found)
 
 
-def _bounded(patients: float) -> float:
-    """Return a number of patients, infinite where there are not so many people."""
-    return patients if patients < _EVERYBODY else math.inf
+def _bounded(number: float) -> float:
+    """Return a number of patients or events, infinite where there are not so many people."""
+    return number if number < _EVERYBODY else math.inf
 
 
 def _closed_form(question: _Question) -> float | None:
@@ -191,17 +197,25 @@ def _closed_form(question: _Question) -> float | None:
     return found.patients_incidence if endpoint.test == "incidence" and at_horizon else None
 
 
+def _knowing(biology: Biology, cause: Cause) -> Biology:
+    """Return a biology that has a hazard of the cause, 0 if it had none."""
+    if cause in biology.causes:
+        return biology
+    never = Hazard(cause=cause, shape=Constant(), cumulative=0.0)
+    return replace(biology, hazards=(*biology.hazards, never))
+
+
 def _with_calendar(question: _Question, found: Formula) -> Formula:
     endpoint, calendar = question.endpoint, question.calendar
     control, experimental = (arm.biology for arm in question.arms)
     cause = None if endpoint.causes is None else endpoint.causes[0]
-    if cause is not None and not (cause in control.causes and cause in experimental.causes):
-        return replace(found, note="only one arm has such events")
+    if cause is not None:
+        control, experimental = _knowing(control, cause), _knowing(experimental, cause)
     counted = max(1, math.floor(question.patients * question.part))
     design = {"alpha": question.alpha, "power": question.power}
     share = question.share
     if endpoint.month is not None:
-        difference = difference_at(
+        difference = _difference_at(
             control,
             experimental,
             calendar,
@@ -215,7 +229,7 @@ def _with_calendar(question: _Question, found: Formula) -> Formula:
             calendar=_bounded(difference.patients(**design) / question.part),
             power=difference.power(counted, alpha=question.alpha),
         )
-    test = rank_test(
+    test = _rank_test(
         control,
         experimental,
         calendar,
@@ -226,7 +240,7 @@ def _with_calendar(question: _Question, found: Formula) -> Formula:
     return replace(
         found,
         calendar=_bounded(test.patients(**design) / question.part),
-        events=test.events(**design),
+        events=_bounded(test.events(**design)),
         hazard_ratio=test.hazard_ratio,
         power=test.power(counted, alpha=question.alpha),
     )

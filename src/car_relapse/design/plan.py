@@ -8,6 +8,7 @@ same, bit for bit, on however many workers it is made.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -26,7 +27,7 @@ __all__ = ["BiologyPlan", "Plan", "Size", "plan_trial"]
 
 Tell = Callable[[str], None]
 
-_QUICK = 400
+_QUICK = 200
 # Beyond the largest size by this much, by formula, no size is searched for.
 _MARGIN = 1.1
 # Numbers of the random streams of whole trials; those of searches count from 0.
@@ -96,6 +97,7 @@ def plan_trial(
     scenario: TrialScenario,
     *,
     quick: bool = False,
+    search: bool = True,
     workers: int | None = None,
     client: Any = None,
     tell: Tell | None = None,
@@ -107,7 +109,9 @@ def plan_trial(
     scenario : TrialScenario
         The trial.
     quick : bool, optional
-        Whether to simulate 400 trials at most, for a first look.
+        Whether to simulate 200 trials at most, for a first look.
+    search : bool, optional
+        Whether to search for sizes by simulation, which takes most of the time.
     workers : int, optional
         Processes of this machine to run on, with the same results; not with a `client`.
     client : distributed.Client, optional
@@ -134,26 +138,30 @@ def plan_trial(
     if workers is not None:
         size = require_count("workers", workers, "give a number of processes", minimum=1)
         with processes(size) as place:
-            return _plan(scenario, quick, place, tell)
-    return _plan(scenario, quick, place_of(client), tell)
+            return _plan(scenario, quick, search, place, tell)
+    return _plan(scenario, quick, search, place_of(client), tell)
 
 
-def _plan(scenario: TrialScenario, quick: bool, place: Place, tell: Tell | None) -> Plan:
+def _plan(
+    scenario: TrialScenario, quick: bool, search: bool, place: Place, tell: Tell | None
+) -> Plan:
     trials = min(scenario.simulation.trials, _QUICK) if quick else scenario.simulation.trials
     count, endpoints = len(scenario.biologies), scenario.endpoints.all
     made_with = versions()
-    searched = _spread(
-        place, partial(_size_task, scenario, trials, made_with), count * len(endpoints),
-        "sizes", tell,
-    )  # fmt: skip
+    searched: list[tuple[SampleSize | None, str]] = [(None, "not searched for")] * (
+        count * len(endpoints)
+    )
+    if search:
+        work = partial(_size_task, scenario, trials, made_with)
+        searched = _spread(place, work, count * len(endpoints), "sizes", tell)
     patients = scenario.design.patients
     if patients is None:
-        found = searched[scenario.planned * len(endpoints)][0]
+        found, why = searched[scenario.planned * len(endpoints)]
         if found is None:
             raise ParameterError(
                 "design.patients is missing; it is the number that the primary endpoint needs, and "
-                f"in {scenario.design.plan_for!r} there is none up to "
-                f"{scenario.simulation.largest}; give a number of patients, or another endpoint"
+                f"in {scenario.design.plan_for!r} simulation says: {why}; give a number of "
+                "patients, or another endpoint"
             )
         patients = found.patients
     simulated = _spread(
@@ -163,7 +171,7 @@ def _plan(scenario: TrialScenario, quick: bool, place: Place, tell: Tell | None)
         scenario=scenario,
         patients=patients,
         trials=trials,
-        quick=quick,
+        quick=trials < scenario.simulation.trials,
         biologies=tuple(
             BiologyPlan(
                 version=_sized(version, patients),
@@ -258,3 +266,21 @@ def _trials_task(
         scenario=_FIRST_SCENARIO + first,
     )
     return found.table(scenario.design.alpha)
+
+
+def harm(row: Performance, endpoint: EndpointSection) -> float:
+    """Return the share of trials that reject because the experimental arm does worse."""
+    worse_is_below = endpoint.test == "restricted mean"
+    return row.rejected_below if worse_is_below else row.rejected - row.rejected_below
+
+
+def is_harm(row: Performance, endpoint: EndpointSection) -> bool:
+    """Return whether trials reject because the experimental arm does worse, beyond chance."""
+    share = harm(row, endpoint)
+    return share > 0.5 * row.rejected and row.rejected > 0 and _shown(row, share)
+
+
+def _shown(row: Performance, share: float) -> bool:
+    # By chance, as many reject on either side; four errors of a difference tell them apart.
+    other = row.rejected - share
+    return share - other > 4.0 * math.sqrt(row.rejected / row.trials)

@@ -6,9 +6,9 @@ well. Every number of a report follows from it and the version of the package.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -34,6 +34,7 @@ from car_relapse.trial.virtual import (
     Constant,
     Hazard,
     Mechanism,
+    Shape,
     Trial,
     biology_of,
 )
@@ -53,7 +54,9 @@ class Version:
     """The trial if the experimental arm turns out so, with as many patients as the design has (or
     100, where the size is to be found)."""
     engine: Mechanism | None
-    """What the engine said, if it was asked."""
+    """What the engine said of the experimental arm, if it was asked."""
+    control_engine: Mechanism | None
+    """What the engine said of the control arm, if it was asked."""
 
 
 @contextmanager
@@ -144,11 +147,6 @@ class TrialScenario:
             control = self._arm(self.control, biology, self._response(self.control, None, engine))
         return tuple(self._version(n, control, engine) for n in range(len(self.biologies)))
 
-    @cached_property
-    def control_engine(self) -> Mechanism | None:
-        """What the engine said of the control arm, if it was asked."""
-        return self._engine(self.control.from_engine)
-
     def _engine(self, section: EngineSection | None) -> Mechanism | None:
         if section is None:
             return None
@@ -172,8 +170,16 @@ class TrialScenario:
         if shape is None or section.horizon is None:
             raise ParameterError("shape is missing; a stated arm has one; give it")
         if section.incidences is not None:
-            return Biology.from_incidences(section.incidences, shape=shape, horizon=section.horizon)
-        return Biology.from_hazards(section.hazards or {}, shape=shape, horizon=section.horizon)
+            return self._reaching(section.incidences, shape, section.horizon)
+        stated = Biology.from_hazards(section.hazards or {}, shape=shape, horizon=section.horizon)
+        return replace(stated, frailty=section.frailty)
+
+    def _reaching(
+        self, incidences: Mapping[Cause, float], shape: Shape | dict[Cause, Shape], horizon: float
+    ) -> Biology:
+        """Return the biology in which all patients together have these incidences."""
+        none = Biology.from_hazards(dict.fromkeys(incidences, 0.0), shape=shape, horizon=horizon)
+        return replace(none, frailty=self.control.frailty).reaching(incidences)
 
     def _stated(self, section: BiologySection, control: Biology) -> Biology:
         """Return a biology that is stated by numbers."""
@@ -187,9 +193,7 @@ class TrialScenario:
                 "incidences is given and the control arm comes from the engine; incidences need "
                 "a horizon and a shape; give reaching, hazard_ratios or from_engine"
             )
-        return Biology.from_incidences(
-            section.incidences or {}, shape=shape, horizon=control.horizon
-        )
+        return self._reaching(section.incidences or {}, shape, control.horizon)
 
     def _version(self, number: int, control: Arm, control_engine: Mechanism | None) -> Version:
         section = self.biologies[number]
@@ -210,7 +214,7 @@ class TrialScenario:
                 lost_per_year=self.design.lost_per_year,
                 untested_as=self.design.untested_as,
             )
-        return Version(section=section, trial=trial, engine=engine)
+        return Version(section=section, trial=trial, engine=engine, control_engine=control_engine)
 
     @staticmethod
     def _response(

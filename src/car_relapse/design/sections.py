@@ -6,6 +6,7 @@ Each class is a section of the file and each of its fields a key. What a field r
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -13,6 +14,7 @@ from car_relapse.errors import (
     ParameterError,
     require_count,
     require_fraction,
+    require_instance,
     require_non_negative,
     require_positive,
 )
@@ -81,6 +83,27 @@ def stated_once(section: object, names: tuple[str, ...], *, needed: bool = True)
         raise ParameterError(
             f"{names[0]} is missing; an arm says what happens to its patients; give one of "
             f"{', '.join(names)}"
+        )
+
+
+def by_cause(name: str, value: object, *, shares: bool) -> None:
+    """Raise unless a value maps causes to shares that leave somebody, or to hazards."""
+    if not isinstance(value, Mapping) or not value:
+        raise ParameterError(
+            f"{name} is {value!r:.60}; it must map causes to numbers; write "
+            "{antigen_negative: 0.25, death: 0.05}"
+        )
+    for cause, number in value.items():
+        kind = require_instance(name, cause, Cause, "name causes, such as antigen_negative")
+        place = f"{name}.{cause_name(kind)}"
+        if shares:
+            require_fraction(place, number, "give the share whom the cause takes", scalar=True)
+        else:
+            require_non_negative(place, number, "give a number >= 0", scalar=True)
+    if shares and sum(value.values()) >= 1.0:
+        raise ParameterError(
+            f"{name} is {sum(value.values()):g} in all; it must stay below 1, or nobody is left in "
+            "remission; lower a share"
         )
 
 
