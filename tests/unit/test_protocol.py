@@ -16,7 +16,7 @@ from car_relapse import design, protocol
 from car_relapse.errors import CarRelapseError, ParameterError
 from car_relapse.followup import Cause
 from car_relapse.protocol._wording import STRATEGIES, endpoint
-from car_relapse.protocol.document import Blank
+from car_relapse.protocol.document import Blank, plain
 from car_relapse.trial.dose import BOIN, ThreePlusThree, ToxicityStopping, exact_characteristics
 from car_relapse.trial.sequential import lan_demets
 from car_relapse.trial.virtual import Analysis
@@ -252,7 +252,7 @@ class TestBlanks:
 class TestEstimands:
     def test_have_all_attributes(self, document):
         table = document.sections[3].blocks[1]
-        names = [protocol.plain(row[0]) for row in table.rows]
+        names = [plain(row[0]) for row in table.rows]
         wanted = {"Population", "Treatments", "Endpoint", "Transplant in remission"}
         assert wanted | {"Summary measure", "Not infused after assignment"} <= set(names)
 

@@ -8,7 +8,7 @@ The document is a teaching model, and says so on its first page.
 """
 
 from car_relapse.protocol.choices import Choices
-from car_relapse.protocol.document import Blank, Document, plain
+from car_relapse.protocol.document import Blank, Document
 from car_relapse.protocol.drafting import draft, save
 from car_relapse.protocol.markdown import to_markdown
 from car_relapse.protocol.showing import downloads, part
@@ -21,7 +21,6 @@ __all__ = [
     "downloads",
     "draft",
     "part",
-    "plain",
     "save",
     "to_docx",
     "to_markdown",

@@ -20,20 +20,7 @@ from typing import Literal
 
 from car_relapse.errors import ParameterError
 
-__all__ = [
-    "Blank",
-    "Citation",
-    "Document",
-    "Heading",
-    "Line",
-    "Paragraph",
-    "Reference",
-    "Run",
-    "Section",
-    "Table",
-    "Value",
-    "plain",
-]
+__all__ = ["Blank", "Document"]
 
 Kind = Literal["text", "bullet", "notice"]
 
