@@ -25,7 +25,15 @@ from car_relapse.figures.birth_death_luck import (
 )
 from car_relapse.figures.burden import burden_feedback, burden_or_memory
 from car_relapse.figures.choose_your_car import compose, scenario_choices, scenario_outcome
+from car_relapse.figures.competing_risks import competing_states, gray_mirage, one_minus_km
 from car_relapse.figures.constructs import construct_outcomes
+from car_relapse.figures.dose_finding import (
+    dose_optimum,
+    dose_rules,
+    dose_selection,
+    dose_truths,
+    plateau_doses,
+)
 from car_relapse.figures.engagers import (
     engager_cycles,
     engager_hook,
@@ -40,12 +48,20 @@ from car_relapse.figures.glioblastoma import (
 )
 from car_relapse.figures.living_drug import cohort_denominators, stein_curve
 from car_relapse.figures.logic_gates import gate_frontier, gate_price, gate_truth
+from car_relapse.figures.long_tails import cure_plateau, event_clock, late_separation
 from car_relapse.figures.one_target import (
     aplasia_predictor,
     phase_diagram,
     relapse_race,
 )
 from car_relapse.figures.persistence import patients_differ, room_for_cells, useful_days
+from car_relapse.figures.reading_a_trial import (
+    coverage_when_tested,
+    exact_tails,
+    observed_share,
+    trial_denominators,
+    untested_relapses,
+)
 from car_relapse.figures.style import Drawing, Quoted
 from car_relapse.figures.t_cells_leave import persistence_hazards, persistence_map, two_patients
 from car_relapse.figures.two_targets import (
@@ -80,29 +96,42 @@ __all__ = [
     "bystander_chances",
     "cohort_denominators",
     "cohort_outcome",
+    "competing_states",
     "compose",
     "construct_outcomes",
+    "coverage_when_tested",
+    "cure_plateau",
     "density_lines",
     "density_switching",
     "density_tail",
     "density_thresholds",
     "division_clock",
+    "dose_optimum",
+    "dose_rules",
+    "dose_selection",
+    "dose_truths",
     "engager_cycles",
     "engager_hook",
     "engager_levels",
     "engager_phenotype",
     "escape_timing",
+    "event_clock",
+    "exact_tails",
     "fluctuation_counts",
     "gate_frontier",
     "gate_price",
     "gate_truth",
+    "gray_mirage",
     "jackpots",
     "last_line",
+    "late_separation",
     "later_peak",
     "line_fates",
     "line_law",
     "loss_paths",
     "mixture_courses",
+    "observed_share",
+    "one_minus_km",
     "outcome_by_level",
     "patients_differ",
     "persistence_hazards",
@@ -110,6 +139,7 @@ __all__ = [
     "phase_diagram",
     "phenotype_by_persistence",
     "phenotype_forest",
+    "plateau_doses",
     "pre_existence",
     "protocol_choices",
     "protocol_open_points",
@@ -128,9 +158,11 @@ __all__ = [
     "second_infusion",
     "stein_curve",
     "tails_by_events",
+    "trial_denominators",
     "two_patients",
     "u_squared",
     "unfitted_cohorts",
+    "untested_relapses",
     "useful_days",
     "weak_arm",
 ]
@@ -197,6 +229,18 @@ def builders() -> Mapping[str, Callable[[], Drawing]]:
             "engager-phenotype": engager_phenotype,
             "protocol-open-points": protocol_open_points,
             "protocol-choices": protocol_choices,
+            "trial-denominators": trial_denominators,
+            "exact-tails": exact_tails,
+            "untested-relapses": untested_relapses,
+            "dose-rules": dose_rules,
+            "dose-selection": dose_selection,
+            "dose-optimum": dose_optimum,
+            "cure-plateau": cure_plateau,
+            "late-separation": late_separation,
+            "event-clock": event_clock,
+            "competing-states": competing_states,
+            "one-minus-km": one_minus_km,
+            "gray-mirage": gray_mirage,
         }
     )
 
