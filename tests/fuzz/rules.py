@@ -443,7 +443,7 @@ LEFT_OUT = re.compile(
             r"workers\.|progress\.|scaleout\.(reduce_on|simulate_on|simulate_in_processes)$",
             # They read and write files of the package, whose format has tests of its own.
             r"checkpoint\.|calibration_table\.|scenario\.(read|write)_scenario$",
-            r"protocol\.drafting\.save$",
+            r"design\.(command\.|report\.|scenario_file\.read_trial$)|protocol\.drafting\.save$",
             # Minutes for one answer.
             r"calibration_prediction\.predict$",
             # Steps of an algorithm: what they are given is the result of the step before, was

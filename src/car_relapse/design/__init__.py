@@ -16,7 +16,7 @@ from car_relapse.design.arm_sections import (
     ControlSection,
     EngineSection,
 )
-from car_relapse.design.plan import BiologyPlan, Plan, Size, plan_trial
+from car_relapse.design.plan import BiologyPlan, EndpointSize, Plan, plan_trial
 from car_relapse.design.report import write_report
 from car_relapse.design.scenario import TrialScenario
 from car_relapse.design.scenario_file import example_text, examples, parse_trial, read_trial
@@ -37,12 +37,12 @@ __all__ = [
     "ControlSection",
     "DesignSection",
     "EndpointSection",
+    "EndpointSize",
     "EndpointsSection",
     "EngineSection",
     "Plan",
     "ShapeSection",
     "SimulationSection",
-    "Size",
     "TrialScenario",
     "example_text",
     "examples",

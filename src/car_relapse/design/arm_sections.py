@@ -19,6 +19,7 @@ from car_relapse.design.sections import (
     choice,
     line_of_text,
     stated_once,
+    tuple_of,
 )
 from car_relapse.errors import (
     ParameterError,
@@ -84,6 +85,8 @@ class EngineSection:
         deaths = require_fraction("deaths", self.deaths, "give a share below 1", scalar=True)
         if deaths == 1.0:
             raise ParameterError("deaths is 1; somebody must live; give a share below 1")
+        if self.deaths_shape is not None:
+            require_instance("deaths_shape", self.deaths_shape, ShapeSection, "leave it out")
         if self.scenario is not None:
             require_instance("scenario", self.scenario, Scenario, "give a Scenario")
             for name in ("construct", "antigens", "losses", "common_mode", "shared_defect", "arms"):
@@ -152,6 +155,11 @@ class ArmSection:
         ):
             raise ParameterError("response is 0; someone must respond; give a share above 0")
         require_fraction("untested", self.untested, "give the share of relapses", scalar=True)
+        if self.transplant is not None:
+            require_instance("transplant", self.transplant, TransplantPolicy, "leave it out")
+        if self.visits is not None:
+            tuple_of("visits", self.visits, object)
+            require_positive("visits", self.visits, "count months from infusion")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,6 +185,10 @@ class ControlSection(ArmSection):
     def __post_init__(self) -> None:
         super().__post_init__()
         stated_once(self, ("incidences", "hazards", "from_engine"))
+        kinds = {"shape": ShapeSection, "frailty": Frailty, "from_engine": EngineSection}
+        for key, kind in kinds.items():
+            if getattr(self, key) is not None:
+                require_instance(key, getattr(self, key), kind, "leave it out for none")
         if self.from_engine is not None:
             for name in ("horizon", "shape", "shapes", "frailty"):
                 if getattr(self, name) is not None:
@@ -224,6 +236,8 @@ class BiologySection:
 
     def __post_init__(self) -> None:
         line_of_text("name", self.name)
+        if self.from_engine is not None:
+            require_instance("from_engine", self.from_engine, EngineSection, "leave it out")
         line_of_text("says", self.says, longest=400, empty=True)
         stated_once(self, ("incidences", "reaching", "hazard_ratios", "from_engine"))
         for name in ("incidences", "reaching", "hazard_ratios"):

@@ -18,6 +18,7 @@ from functools import lru_cache
 import numpy as np
 
 from car_relapse.design.sections import EndpointSection
+from car_relapse.errors import ParameterError, require_count, require_instance
 from car_relapse.followup import Cause
 from car_relapse.trial.sample_size import (
     Calendar,
@@ -26,6 +27,7 @@ from car_relapse.trial.sample_size import (
     difference_at,
     rank_test,
 )
+from car_relapse.trial.sample_size.events import normal_sum
 from car_relapse.trial.virtual import Arm, Biology, Constant, Hazard, Trial
 
 __all__ = ["Formula", "formula_size"]
@@ -150,7 +152,20 @@ def formula_size(
     Returns
     -------
     Formula
+
+    Raises
+    ------
+    ParameterError
+        When the trial has not two arms, or a number is out of range.
     """
+    require_instance("trial", trial, Trial, "give a Trial")
+    require_instance("endpoint", endpoint, EndpointSection, "give an EndpointSection")
+    if len(trial.arms) != 2:
+        raise ParameterError(
+            f"trial has {len(trial.arms)} arms; a formula compares two; give a trial of two arms"
+        )
+    normal_sum(alpha, power)
+    require_count("patients", patients, "give a number of patients", minimum=1)
     if reason := _reason(trial, endpoint):
         return Formula(note=reason)
     question = _Question(

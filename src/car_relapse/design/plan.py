@@ -23,7 +23,7 @@ from car_relapse.scaleout import require_versions, versions
 from car_relapse.trial.virtual import Performance, SampleSize, run, sample_size
 from car_relapse.workers import Place, place_of, processes, results
 
-__all__ = ["BiologyPlan", "Plan", "Size", "plan_trial"]
+__all__ = ["BiologyPlan", "EndpointSize", "Plan", "plan_trial"]
 
 Tell = Callable[[str], None]
 
@@ -35,7 +35,7 @@ _FIRST_SCENARIO = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Size:
+class EndpointSize:
     """How many patients one endpoint needs in one biology."""
 
     endpoint: EndpointSection
@@ -54,7 +54,7 @@ class BiologyPlan:
 
     version: Version
     """The biology and its trial, with the planned number of patients."""
-    sizes: tuple[Size, ...]
+    sizes: tuple[EndpointSize, ...]
     """One for each endpoint, in the order of `EndpointsSection.all`."""
     performance: tuple[Performance, ...]
     """How each endpoint does in trials of the planned size, in the same order."""
@@ -88,7 +88,7 @@ class Plan:
         return self.biologies[self.scenario.planned]
 
     @property
-    def primary(self) -> Size:
+    def primary(self) -> EndpointSize:
         """The size that the primary endpoint needs in the planned biology."""
         return self.planned.sizes[0]
 
@@ -176,7 +176,7 @@ def _plan(
             BiologyPlan(
                 version=_sized(version, patients),
                 sizes=tuple(
-                    Size(
+                    EndpointSize(
                         endpoint=endpoint,
                         formula=_formula(scenario, version, endpoint, patients),
                         simulated=searched[number * len(endpoints) + column][0],

@@ -16,11 +16,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from car_relapse.design._findings import event_free, findings
+from car_relapse.design._words import percent, share
 from car_relapse.design.assumptions import assumptions
-from car_relapse.design.findings import event_free, findings
-from car_relapse.design.plan import BiologyPlan, Plan, Size, harm, is_harm
+from car_relapse.design.plan import BiologyPlan, EndpointSize, Plan, harm, is_harm
 from car_relapse.design.sections import cause_name
-from car_relapse.design.words import percent, share
 from car_relapse.errors import ScenarioError, require_instance
 from car_relapse.followup import Cause
 from car_relapse.trial.virtual import Performance
@@ -65,7 +65,7 @@ def write_report(plan: Plan, folder: str | os.PathLike[str], *, source: str = ""
         When the folder cannot be written to.
     """
     require_instance("plan", plan, Plan, "make one with plan_trial")
-    from car_relapse.design.drawings import drawings  # loads Matplotlib, only where it is used
+    from car_relapse.design._drawings import drawings  # loads Matplotlib, only where it is used
 
     place = Path(os.fspath(folder))
     figures = drawings(plan)
@@ -293,7 +293,7 @@ def _sizes(plan: Plan) -> str:
     return _table(heads, rows)
 
 
-def _simulated(size: Size) -> str:
+def _simulated(size: EndpointSize) -> str:
     if size.simulated is None:
         return size.note
     return f"{size.simulated.exact:,.0f} ± {size.simulated.std_error:,.0f}"

@@ -25,6 +25,7 @@ from car_relapse.design.sections import (
     EndpointsSection,
     SimulationSection,
     line_of_text,
+    tuple_of,
 )
 from car_relapse.errors import CarRelapseError, ParameterError, require_instance
 from car_relapse.followup import Cause
@@ -102,7 +103,9 @@ class TrialScenario:
                 f"biologies is {self.biologies!r:.60}; it must be a tuple of 1 to "
                 f"{_MOST_BIOLOGIES} biologies; give at least one"
             )
-        names = [require_instance("biologies", b, BiologySection, "").name for b in self.biologies]
+        tuple_of("biologies", self.biologies, BiologySection)
+        tuple_of("assumptions", self.assumptions, AssumptionSection)
+        names = [b.name for b in self.biologies]
         if len(set(names)) < len(names):
             number = next(i for i, n in enumerate(names) if n in names[:i])
             raise ParameterError(

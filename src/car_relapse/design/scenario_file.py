@@ -18,7 +18,7 @@ from types import NoneType, UnionType
 from typing import Any, Literal, NoReturn, get_args, get_origin
 
 from car_relapse.design.scenario import TrialScenario
-from car_relapse.errors import CarRelapseError, ScenarioError, require_instance
+from car_relapse.errors import CarRelapseError, ParameterError, ScenarioError, require_instance
 from car_relapse.followup import Cause
 from car_relapse.scenario import Scenario, read_scenario
 
@@ -119,6 +119,8 @@ def parse_trial(
 
     require_instance("source", source, str, "name the file")
     require_instance("text", text, str, "give the text of a file; read_trial takes its path")
+    if not isinstance(folder, str | os.PathLike):
+        raise ParameterError(f"folder is {folder!r}; it must be a path; name the file's folder")
     reader = _Reader(source, Path(os.fspath(folder)))
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
@@ -264,7 +266,7 @@ class _Reader:
             # Quoted text is text; YAML takes 1e-12 for text, people do not.
             if node.style is not None or "_" in text:
                 raise ValueError
-            return float(text)
+            return float("inf" if text == ".inf" else text)
         except ValueError:
             self.refuse(_line(node), place, f"it is {text!r}", "it must be a number",
                         "write digits with a decimal point, such as 0.25")  # fmt: skip

@@ -71,6 +71,15 @@ def line_of_text(name: str, value: object, *, longest: int = 80, empty: bool = F
         )
 
 
+def tuple_of(name: str, value: object, kind: type) -> None:
+    """Raise unless a value is a tuple of instances of a class."""
+    if not isinstance(value, tuple) or not all(isinstance(entry, kind) for entry in value):
+        raise ParameterError(
+            f"{name} is {value!r:.60}; it must be a tuple of {kind.__name__}; write (one, two), or "
+            "() for none"
+        )
+
+
 def stated_once(section: object, names: tuple[str, ...], *, needed: bool = True) -> None:
     """Raise when more than one of some keys is given, or none where one is needed."""
     given = [name for name in names if getattr(section, name) is not None]
@@ -125,7 +134,8 @@ class ShapeSection:
     power: float | None = None
     """Power of a Weibull law, dimensionless, in [0.05, 20]."""
     breaks: tuple[float, ...] | None = None
-    """Months at which a piecewise hazard changes, ascending from 0."""
+    """Months at which a piecewise hazard changes, ascending from 0; the last may be infinite,
+    ``.inf``."""
     rates: tuple[float, ...] | None = None
     """Hazard between each two breaks, up to a factor, >= 0."""
 
@@ -201,7 +211,7 @@ class DesignSection:
             raise ParameterError(
                 "lost_per_year is 1; a share below 1 stays in the study; give less"
             )
-        ratio = require_positive("allocation", self.allocation, "give a ratio, 1 for equal arms")
+        ratio = require_positive("allocation", self.allocation, "give a ratio", scalar=True)
         if not 0.05 <= ratio <= 20.0:
             raise ParameterError(
                 f"allocation is {float(ratio):g}; it must lie from 0.05 to 20; give a ratio, 1 for "
@@ -305,6 +315,9 @@ class EndpointsSection:
     """Endpoints that are reported beside it."""
 
     def __post_init__(self) -> None:
+        tuple_of("others", self.others, EndpointSection)
+        for endpoint in self.all:
+            require_instance("primary", endpoint, EndpointSection, "give an EndpointSection")
         labels = [e.label for e in self.all]
         if len(set(labels)) < len(labels):
             twice = next(x for x in labels if labels.count(x) > 1)

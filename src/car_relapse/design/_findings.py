@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from car_relapse.design._words import percent, share
 from car_relapse.design.plan import BiologyPlan, Plan, harm, is_harm
 from car_relapse.design.sections import EndpointSection
-from car_relapse.design.words import percent, share
 from car_relapse.trial.virtual import Performance
 
-__all__ = ["findings"]
+__all__: list[str] = []
 
 # A gain in event-free survival below this is none that a patient would notice.
 _NO_GAIN = 0.01

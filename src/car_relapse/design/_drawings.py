@@ -10,10 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from car_relapse.design._words import percent
 from car_relapse.design.formulas import formula_size
 from car_relapse.design.plan import BiologyPlan, Plan, is_harm
 from car_relapse.design.sections import EndpointSection, cause_name
-from car_relapse.design.words import percent
 from car_relapse.errors import require_instance
 from car_relapse.figures.style import (
     CURED,
@@ -26,7 +26,7 @@ from car_relapse.figures.style import (
 )
 from car_relapse.followup import Cause
 
-__all__ = ["drawings"]
+__all__: list[str] = []
 
 Floats = NDArray[np.float64]
 
