@@ -79,6 +79,12 @@ from car_relapse.figures.two_ways import (
 )
 from car_relapse.figures.unfitted import unfitted_cohorts
 from car_relapse.figures.what_would_stop_it import second_antigen, weak_arm
+from car_relapse.figures.write_the_protocol import (
+    protocol_choices,
+    protocol_open_points,
+    protocol_powers,
+    protocol_scenario,
+)
 
 __all__ = [
     "Drawing",
@@ -139,6 +145,10 @@ __all__ = [
     "phenotype_forest",
     "plateau_doses",
     "pre_existence",
+    "protocol_choices",
+    "protocol_open_points",
+    "protocol_powers",
+    "protocol_scenario",
     "published_tumours",
     "registry",
     "relapse_race",
@@ -225,6 +235,8 @@ def builders() -> Mapping[str, Callable[[], Drawing]]:
             "engager-cycles": engager_cycles,
             "engager-hook": engager_hook,
             "engager-phenotype": engager_phenotype,
+            "protocol-open-points": protocol_open_points,
+            "protocol-choices": protocol_choices,
             "trial-denominators": trial_denominators,
             "exact-tails": exact_tails,
             "untested-relapses": untested_relapses,
