@@ -88,6 +88,9 @@ SCALE = {
     "competing-states": set(),
     "one-minus-km": {"1"},
     "gray-mirage": {"1"},
+    "immortal-time": set(),
+    "second-infusion-arm": set(),
+    "estimand-table": set(),
 }
 
 

@@ -49,6 +49,11 @@ from car_relapse.figures.one_target import (
 from car_relapse.figures.persistence import patients_differ, room_for_cells, useful_days
 from car_relapse.figures.style import Drawing, Quoted
 from car_relapse.figures.t_cells_leave import persistence_hazards, persistence_map, two_patients
+from car_relapse.figures.transplant_and_time import (
+    estimand_table,
+    immortal_time,
+    second_infusion_arm,
+)
 from car_relapse.figures.two_targets import (
     antigen_ceiling,
     loss_paths,
@@ -88,11 +93,13 @@ __all__ = [
     "engager_levels",
     "engager_phenotype",
     "escape_timing",
+    "estimand_table",
     "fluctuation_counts",
     "gate_frontier",
     "gate_price",
     "gate_truth",
     "gray_mirage",
+    "immortal_time",
     "jackpots",
     "last_line",
     "later_peak",
@@ -120,6 +127,7 @@ __all__ = [
     "scenario_outcome",
     "second_antigen",
     "second_infusion",
+    "second_infusion_arm",
     "stein_curve",
     "tails_by_events",
     "two_patients",
@@ -192,6 +200,9 @@ def builders() -> Mapping[str, Callable[[], Drawing]]:
             "competing-states": competing_states,
             "one-minus-km": one_minus_km,
             "gray-mirage": gray_mirage,
+            "immortal-time": immortal_time,
+            "second-infusion-arm": second_infusion_arm,
+            "estimand-table": estimand_table,
         }
     )
 
