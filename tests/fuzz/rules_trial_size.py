@@ -137,6 +137,19 @@ def _groups(c: Context) -> dict[str, Any]:
     return arms | {"prior": c.pick(0.1, 0.5, 1.0, 30.0)}
 
 
+def _platform(c: Context) -> dict[str, Any]:
+    arms, periods = (int(n) for n in c.rng.integers(2, 5, size=2))
+    patients = c.rng.integers(1, c.pick(2, 60, 10**6), size=(arms, periods))
+    patients[1:, 0] *= c.rng.integers(0, 2, size=arms - 1)
+    controls = c.pick("adjusted", "concurrent", "all")
+    return {"patients": patients, "arm": int(c.rng.integers(1, arms)), "controls": controls}
+
+
+def _platform_events(c: Context) -> dict[str, Any]:
+    drawn = _platform(c)
+    return drawn | {"events": c.rng.integers(0, drawn["patients"] + 1)}
+
+
 _prior = one_of((1.0, 1.0), (0.5, 0.5), (0.1, 40.0), (1e4, 1e4))
 _ratio = between(1e-3, 1e3, 1.0)
 
@@ -192,6 +205,8 @@ RULES: list[tuple[str, Draw]] = [
     (r"many_to_one\.\w+\.drifts", row(one_of(-1e3, 0.0, 2.8, 1e3))),
     (r"many_to_one\.\w+\.power_wanted", one_of(0.8, 0.5, 1.0 - 1e-9)),
     (r"many_to_one\.\w+\.kind", one_of("any", "each")),
+    (r"shared_control\.control_weights\(\)", _platform),
+    (r"shared_control\.compare_with_control\(\)", _platform_events),
     (r"posteriors\.probability_lower\(\)", _arms),
     (r"posteriors\.success_rate\.(control|experimental|threshold)", fraction),
     (r"posteriors\.success_rate\.patients", one_of((1, 1), (30, 2), (100, 100))),
@@ -209,6 +224,7 @@ RESULTS = [
     r"|score\.RankTest|difference\.Difference)",
     r"sequential\.(boundaries\.(Boundaries|Stops)|inference\.AfterStop)",
     r"many_to_one\.ManyPower",
+    r"shared_control\.ControlDifference",
 ]
 
 PRODUCERS: dict[str, Callable[[Context], Any] | None] = {
