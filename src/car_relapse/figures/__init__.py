@@ -66,6 +66,11 @@ from car_relapse.figures.reading_a_trial import (
 from car_relapse.figures.single_arm import historical_control, response_and_later, saw_tooth
 from car_relapse.figures.style import Drawing, Quoted
 from car_relapse.figures.t_cells_leave import persistence_hazards, persistence_map, two_patients
+from car_relapse.figures.transplant_and_time import (
+    estimand_table,
+    immortal_time,
+    second_infusion_arm,
+)
 from car_relapse.figures.two_targets import (
     antigen_ceiling,
     loss_paths,
@@ -117,6 +122,7 @@ __all__ = [
     "engager_levels",
     "engager_phenotype",
     "escape_timing",
+    "estimand_table",
     "event_clock",
     "exact_tails",
     "fluctuation_counts",
@@ -124,6 +130,7 @@ __all__ = [
     "gate_price",
     "gate_truth",
     "gray_mirage",
+    "immortal_time",
     "historical_control",
     "jackpots",
     "last_line",
@@ -162,6 +169,7 @@ __all__ = [
     "scenario_outcome",
     "second_antigen",
     "second_infusion",
+    "second_infusion_arm",
     "shared_control",
     "stein_curve",
     "tails_by_events",
@@ -249,6 +257,9 @@ def builders() -> Mapping[str, Callable[[], Drawing]]:
             "competing-states": competing_states,
             "one-minus-km": one_minus_km,
             "gray-mirage": gray_mirage,
+            "immortal-time": immortal_time,
+            "second-infusion-arm": second_infusion_arm,
+            "estimand-table": estimand_table,
             "saw-tooth": saw_tooth,
             "response-and-later": response_and_later,
             "historical-control": historical_control,
