@@ -16,8 +16,8 @@ import numpy as np
 
 from car_relapse.followup import Cause
 from car_relapse.incidence import aalen_johansen
+from car_relapse.trial.sample_size import dual_biologies, endpoint_analyses
 from car_relapse.trial.virtual import (
-    Analysis,
     Arm,
     Biology,
     Constant,
@@ -43,14 +43,13 @@ NEGATIVE, POSITIVE, DEATH = Cause.ANTIGEN_NEGATIVE, Cause.ANTIGEN_POSITIVE, Caus
 MONTHS = 24.0
 SEED = 20_261_127
 
-_TESTS = {
-    "cs1": Analysis(kind="log-rank", causes=(NEGATIVE,)),
-    "gray1": Analysis(kind="gray", causes=(NEGATIVE,)),
-    "cif1": Analysis(kind="incidence", causes=(NEGATIVE,), month=MONTHS),
-    "efs": Analysis(kind="log-rank"),
-    "rmst": Analysis(kind="restricted mean", month=MONTHS),
-    "frac": Analysis(kind="share", causes=(NEGATIVE,)),
-}
+_TESTS = dict(
+    zip(
+        ("cs1", "gray1", "cif1", "efs", "rmst", "frac"),
+        endpoint_analyses(MONTHS).values(),
+        strict=True,
+    )
+)
 _ESTIMANDS: dict[str, Estimand] = {
     "truth_noSCT": "without",
     "treatment_policy": "policy",
@@ -76,16 +75,7 @@ def _stated(
 def _arms(name: str, shape: Shape | dict[Cause, Shape]) -> tuple[Biology, Biology]:
     """Return control and dual arm of one of the scenarios S0 to S7."""
     control = _stated(shape, 0.25, 0.20, 0.05)
-    number = int(name[1])
-    if number in (2, 3, 4, 5):
-        positive = {2: 0.35, 3: 0.275, 4: 0.12, 5: 0.42}[number]
-        return control, _stated(shape, 0.10, positive, 0.05)
-    return control, {
-        0: control,
-        1: control.reaching({NEGATIVE: 0.10}),
-        6: control.reaching({NEGATIVE: 0.10, DEATH: 0.12}),
-        7: control.multiplied({POSITIVE: 2.5}),
-    }[number]
+    return control, dual_biologies(control)[int(name[1])].experimental
 
 
 def _trial(
