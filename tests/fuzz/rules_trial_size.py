@@ -9,7 +9,7 @@ import numpy as np
 
 from car_relapse.followup import Cause
 from car_relapse.trial.posteriors import CausePosterior
-from car_relapse.trial.sample_size import Calendar, biology_table, difference_at, rank_test
+from car_relapse.trial.sample_size import Calendar, difference_at, rank_test
 from car_relapse.trial.sequential import (
     Boundaries,
     lan_demets,
@@ -17,7 +17,7 @@ from car_relapse.trial.sequential import (
     wang_tsiatis,
     with_futility,
 )
-from car_relapse.trial.virtual import Arm, Biology, Constant, Decay, Piecewise, Trial
+from car_relapse.trial.virtual import Biology, Constant, Decay, Piecewise
 
 from .draws import Context, Draw, between, fraction, one_of, part, row, several, whole
 
@@ -53,20 +53,6 @@ def _control(c: Context) -> Biology:
     shares = [c.pick(0.3, 0.11), c.pick(1e-9, 0.1, 0.2), c.pick(1e-9, 0.05)]
     shape = c.pick(Constant(), Decay(0.5), Decay(8))
     return Biology.from_incidences(dict(zip(CAUSES, shares, strict=True)), shape=shape, horizon=24)
-
-
-def _weighed(c: Context) -> Trial:
-    control = _control(c)
-    response = c.pick(1.0, 0.8)
-    dual = control.multiplied({c.pick(*CAUSES): c.pick(1e-3, 0.4, 1.0, 2.0)})
-    arms = (
-        Arm(name="one", biology=control, response=response),
-        Arm(name="two", biology=dual, response=response, allocation=c.pick(1.0, 2.0)),
-    )
-    return Trial(
-        arms=arms, patients=c.pick(20, 60), follow_up=24.0, accrual=c.pick(0.0, 12.0),
-        longest=c.pick(None, 24.0, 30.0), lost_per_year=c.pick(0.0, 0.05),
-    )  # fmt: skip
 
 
 def _calendar(c: Context) -> Calendar:
@@ -165,16 +151,6 @@ RULES: list[tuple[str, Draw]] = [
     (r"sample_size\.biologies\.compare_arms\(\)", _two_arms),
     (r"sample_size\.biologies\.dual_biologies\.control", _control),
     (r"sample_size\.\w+\.\w+\.escape", between(1e-6, 0.105, 0.0)),
-    (r"sample_size\.endpoints\.\w+\.trial", _weighed),
-    (r"sample_size\.endpoints\.\w+\.endpoint\.name", one_of("hazard", "share")),
-    (r"sample_size\.endpoints\.\w+\.month", one_of(1.0, 24.0)),
-    (r"sample_size\.endpoints\.\w+\.cause", one_of(*CAUSES[:2])),
-    (r"sample_size\.endpoints\.\w+\.power", one_of(0.8, 0.5)),
-    (r"sample_size\.endpoints\.\w+\.alpha", one_of(0.05, 0.3)),
-    (r"sample_size\.endpoints\.\w+\.replicates", whole(20, 60)),
-    (r"sample_size\.endpoints\.\w+\.search", one_of(())),
-    (r"sample_size\.endpoints\.\w+\.largest", one_of(200, 1000)),
-    (r"sample_size\.endpoints\.\w+\.(client|workers)", one_of(None)),
     (r"sample_size\.common_shape\.mixed_hazards\(\)", _mixed),
     (r"sample_size\.common_shape\.cumulative_hazards\.incidences", _incidences),
     (
@@ -238,16 +214,13 @@ RULES: list[tuple[str, Draw]] = [
 ]
 
 RESULTS = [
-    r"sample_size\.(biologies\.(Comparison|DualBiology)|endpoints\.(Endpoint|BiologyRow)|calendar\.Size|proportions\.Proportions"
+    r"sample_size\.(biologies\.(Comparison|DualBiology)|calendar\.Size|proportions\.Proportions"
     r"|score\.RankTest|difference\.Difference)",
     r"sequential\.(boundaries\.(Boundaries|Stops)|inference\.AfterStop)",
     r"many_to_one\.ManyPower",
 ]
 
 PRODUCERS: dict[str, Callable[[Context], Any] | None] = {
-    "trial.sample_size.endpoints.BiologyRow": lambda c: biology_table(
-        _weighed(c), month=24.0, replicates=20, seed=1
-    )[1],
     "trial.sample_size.score.RankTest": lambda c: rank_test(**_rank(c)),
     "trial.sample_size.difference.Difference": lambda c: difference_at(**_apart(c)),
     "trial.sequential.boundaries.Boundaries": _boundaries,

@@ -16,8 +16,9 @@ import numpy as np
 
 from car_relapse.followup import Cause
 from car_relapse.incidence import aalen_johansen
-from car_relapse.trial.sample_size import dual_biologies, endpoint_analyses
+from car_relapse.trial.sample_size import dual_biologies
 from car_relapse.trial.virtual import (
+    Analysis,
     Arm,
     Biology,
     Constant,
@@ -43,13 +44,14 @@ NEGATIVE, POSITIVE, DEATH = Cause.ANTIGEN_NEGATIVE, Cause.ANTIGEN_POSITIVE, Caus
 MONTHS = 24.0
 SEED = 20_261_127
 
-_TESTS = dict(
-    zip(
-        ("cs1", "gray1", "cif1", "efs", "rmst", "frac"),
-        endpoint_analyses(MONTHS).values(),
-        strict=True,
-    )
-)
+_TESTS = {
+    "cs1": Analysis(kind="log-rank", causes=(NEGATIVE,)),
+    "gray1": Analysis(kind="gray", causes=(NEGATIVE,)),
+    "cif1": Analysis(kind="incidence", causes=(NEGATIVE,), month=MONTHS),
+    "efs": Analysis(kind="log-rank"),
+    "rmst": Analysis(kind="restricted mean", month=MONTHS),
+    "frac": Analysis(kind="share", causes=(NEGATIVE,)),
+}
 _ESTIMANDS: dict[str, Estimand] = {
     "truth_noSCT": "without",
     "treatment_policy": "policy",

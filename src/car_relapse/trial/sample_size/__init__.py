@@ -23,13 +23,6 @@ from car_relapse.trial.sample_size.common_shape import (
     mixed_hazards,
 )
 from car_relapse.trial.sample_size.difference import Difference, difference_at
-from car_relapse.trial.sample_size.endpoints import (
-    BiologyRow,
-    Endpoint,
-    biology_table,
-    endpoint_analyses,
-    weigh_endpoints,
-)
 from car_relapse.trial.sample_size.events import (
     freedman_events,
     logrank_power,
@@ -46,23 +39,19 @@ from car_relapse.trial.sample_size.proportions import (
 from car_relapse.trial.sample_size.score import RankTest, expected_events, rank_test
 
 __all__ = [
-    "BiologyRow",
     "Calendar",
     "Comparison",
     "Difference",
     "DualBiology",
-    "Endpoint",
     "Proportions",
     "RankTest",
     "Size",
-    "biology_table",
     "compare_arms",
     "constant_rate",
     "cumulative_hazards",
     "cumulative_incidences",
     "difference_at",
     "dual_biologies",
-    "endpoint_analyses",
     "event_probability",
     "expected_events",
     "fisher_power",
@@ -76,5 +65,4 @@ __all__ = [
     "rank_test",
     "schoenfeld_events",
     "two_proportions",
-    "weigh_endpoints",
 ]

@@ -16,8 +16,7 @@ these numbers have a closed form (see `cumulative_hazards`):
 Events become patients by the share of patients who have one within the horizon. Nobody is lost
 here, and all are followed to the horizon.
 
-`dual_biologies` lists eight such biologies for a control arm; `biology_table` weighs the endpoints
-under each of them.
+`dual_biologies` lists eight such biologies for a control arm.
 """
 
 from __future__ import annotations
@@ -253,17 +252,17 @@ def dual_biologies(control: Biology, *, escape: float = 0.10) -> tuple[DualBiolo
         return control.reaching({_NEGATIVE: left, _POSITIVE: positives, _DEATH: death})
 
     stories = (
-        ("no effect", control),
-        ("escape blocked, nothing else", control.reaching({_NEGATIVE: left})),
-        ("every escape replaced", taken(positive + fewer)),
-        ("half of the escapes replaced", taken(positive + fewer / 2.0)),
-        ("both relapses fall", taken(_SYNERGY * positive)),
-        ("persistence suffers", taken(_PERSISTENCE_COST * positive)),
+        ("null", control),
+        ("escape blocked", control.reaching({_NEGATIVE: left})),
+        ("full replacement", taken(positive + fewer)),
+        ("half replacement", taken(positive + fewer / 2.0)),
+        ("synergy", taken(_SYNERGY * positive)),
+        ("persistence cost", taken(_PERSISTENCE_COST * positive)),
         (
-            "more toxic deaths",
+            "toxicity cost",
             control.reaching({_NEGATIVE: left, _DEATH: _TOXICITY * death}),
         ),
-        ("mirage: escape untouched", control.multiplied({_POSITIVE: _MIRAGE})),
+        ("mirage", control.multiplied({_POSITIVE: _MIRAGE})),
     )
     return tuple(
         DualBiology(key=f"S{number}", name=name, experimental=biology)
