@@ -38,6 +38,13 @@ from car_relapse.figures.glioblastoma import (
     mixture_courses,
     published_tumours,
 )
+from car_relapse.figures.how_large import endpoint_choice, endpoint_power, endpoint_sizes
+from car_relapse.figures.how_large_table import (
+    control_arm,
+    dual_trial,
+    endpoint_table,
+    sizes_by_formula,
+)
 from car_relapse.figures.living_drug import cohort_denominators, stein_curve
 from car_relapse.figures.logic_gates import gate_frontier, gate_price, gate_truth
 from car_relapse.figures.one_target import (
@@ -76,11 +83,17 @@ __all__ = [
     "cohort_outcome",
     "compose",
     "construct_outcomes",
+    "control_arm",
     "density_lines",
     "density_switching",
     "density_tail",
     "density_thresholds",
     "division_clock",
+    "dual_trial",
+    "endpoint_choice",
+    "endpoint_power",
+    "endpoint_sizes",
+    "endpoint_table",
     "engager_cycles",
     "engager_hook",
     "engager_levels",
@@ -116,6 +129,7 @@ __all__ = [
     "scenario_outcome",
     "second_antigen",
     "second_infusion",
+    "sizes_by_formula",
     "stein_curve",
     "tails_by_events",
     "two_patients",
@@ -181,6 +195,9 @@ def builders() -> Mapping[str, Callable[[], Drawing]]:
             "density-thresholds": density_thresholds,
             "density-lines": density_lines,
             "density-switching": density_switching,
+            "endpoint-sizes": endpoint_sizes,
+            "endpoint-power": endpoint_power,
+            "endpoint-choice": endpoint_choice,
             "engager-levels": engager_levels,
             "engager-cycles": engager_cycles,
             "engager-hook": engager_hook,
