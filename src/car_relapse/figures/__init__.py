@@ -47,6 +47,13 @@ from car_relapse.figures.glioblastoma import (
     mixture_courses,
     published_tumours,
 )
+from car_relapse.figures.how_large import endpoint_choice, endpoint_power, endpoint_sizes
+from car_relapse.figures.how_large_table import (
+    control_arm,
+    dual_trial,
+    endpoint_table,
+    sizes_by_formula,
+)
 from car_relapse.figures.living_drug import cohort_denominators, stein_curve
 from car_relapse.figures.logic_gates import gate_frontier, gate_price, gate_truth
 from car_relapse.figures.long_tails import cure_plateau, event_clock, late_separation
@@ -108,6 +115,7 @@ __all__ = [
     "construct_outcomes",
     "coverage_when_tested",
     "cure_plateau",
+    "control_arm",
     "density_lines",
     "density_switching",
     "density_tail",
@@ -117,6 +125,11 @@ __all__ = [
     "dose_rules",
     "dose_selection",
     "dose_truths",
+    "dual_trial",
+    "endpoint_choice",
+    "endpoint_power",
+    "endpoint_sizes",
+    "endpoint_table",
     "engager_cycles",
     "engager_hook",
     "engager_levels",
@@ -171,6 +184,7 @@ __all__ = [
     "second_infusion",
     "second_infusion_arm",
     "shared_control",
+    "sizes_by_formula",
     "stein_curve",
     "tails_by_events",
     "trial_denominators",
@@ -239,6 +253,9 @@ def builders() -> Mapping[str, Callable[[], Drawing]]:
             "density-thresholds": density_thresholds,
             "density-lines": density_lines,
             "density-switching": density_switching,
+            "endpoint-sizes": endpoint_sizes,
+            "endpoint-power": endpoint_power,
+            "endpoint-choice": endpoint_choice,
             "engager-levels": engager_levels,
             "engager-cycles": engager_cycles,
             "engager-hook": engager_hook,
