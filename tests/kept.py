@@ -18,7 +18,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "_build" / "kept"
-_TEXT = (".py", ".csv", ".txt", ".json")
+_TEXT = (".py", ".csv", ".txt", ".json", ".yaml")
 
 
 @functools.cache

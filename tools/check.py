@@ -15,6 +15,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
@@ -28,6 +29,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LOGS = ROOT / "_build" / "logs"
 TAIL = 80  # lines shown of a failed stage
 TWO = ("-n", "2", "--dist")  # two processes; how they share out the tests follows
+GENTLY = ("nice", "-n", "19")  # takes of the processor what everything else leaves
 
 
 @dataclass
@@ -84,12 +86,22 @@ def count(report: Path) -> Outcome:
     return outcome
 
 
-def pytest(log: Log, *arguments: str | Path) -> Outcome:
-    """Run pytest and count what ran."""
+# Plugins that load much in each process of a stage, whether its tests need it or not.
+HEAVY = ("hypothesispytest", "nbval")
+
+
+def pytest(
+    log: Log, *arguments: str | Path, needs: tuple[str, ...] = (), before: tuple[str, ...] = ()
+) -> Outcome:
+    """Run pytest, with the heavy plugins that the tests need, and count what ran.
+
+    Words that go `before` the command say how it runs.
+    """
     report = LOGS / f"{log.stage}.xml"
     report.unlink(missing_ok=True)
-    options = ("-q", "--timeout=300", "--color=no", f"--junitxml={report}")
-    code = log.run(sys.executable, "-m", "pytest", *options, *arguments)
+    plugins = [word for name in HEAVY if name not in needs for word in ("-p", f"no:{name}")]
+    options = ("-q", "--timeout=300", "--color=no", f"--junitxml={report}", *plugins)
+    code = log.run(*before, sys.executable, "-m", "pytest", *options, *arguments)
     outcome = count(report)
     # Exit codes 0 and 5 are "all passed" and "nothing collected"; any other ends in a failure,
     # also one that the report does not show, such as a crash of the runner.
@@ -155,6 +167,7 @@ def unit(log: Log, *options: str) -> Outcome:
         "tests/unit",
         "tests/tools",
         *options,
+        needs=("hypothesispytest",),
     )
 
 
@@ -172,14 +185,15 @@ def coverage(log: Log) -> Outcome:
 
 
 def fuzz(log: Log) -> Outcome:
-    """Call every public function ten thousand times with extreme and with bad input."""
-    # Each of its tests is many cases, and the two processes share them out one by one.
-    return pytest(log, *TWO, "worksteal", "tests/fuzz")
+    """Call the public functions ten thousand times with extreme and with bad input."""
+    # Each of its tests is many cases, and the two processes share them out one by one. A case that
+    # computes without end is stopped by its own clock, which stands still while others compute.
+    return pytest(log, *TWO, "worksteal", "--timeout=0", "tests/fuzz", before=GENTLY)
 
 
 def verification(log: Log) -> Outcome:
     """Compare the package with published and analytic values."""
-    return pytest(log, *TWO, "worksteal", "tests/verification")
+    return pytest(log, *TWO, "worksteal", "tests/verification", needs=("hypothesispytest",))
 
 
 def figures(log: Log) -> Outcome:
@@ -208,7 +222,7 @@ def run_cells(log: Log, *files: str | Path, processes: int = 2) -> tuple[Outcome
     # are timed, not the start of the kernel.
     options = ("--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=60")
     share = ("-n", f"{processes}", "--dist", "loadfile", "-o", "junit_duration_report=call")
-    ran = pytest(log, *options, *share, *files)
+    ran = pytest(log, *options, *share, *files, needs=("nbval",))
     seconds = seconds_of_cells(LOGS / f"{log.stage}.xml")
     late = {name: notebook_tool.slow(cells) for name, cells in seconds.items()}
     return ran, {name: faults for name, faults in late.items() if faults}
@@ -250,12 +264,16 @@ def in_browser(tests: str, *options: str) -> Callable[[Log], Outcome]:
     return stage
 
 
+IMAGE = (sys.executable, ROOT / "tests" / "binder" / "image.py")
+
+
 def binder(log: Log) -> Outcome:
     """Make what Binder would, and use every notebook in it."""
     # Before the tests, whose time is limited, and before two processes would both make it.
-    if log.run(sys.executable, ROOT / "tests" / "binder" / "image.py"):
+    if log.run(*IMAGE):
         return Outcome(failed=1)
-    return in_browser("tests/binder", *TWO, "loadgroup")(log)
+    # Three processes for two cores: each waits much.
+    return in_browser("tests/binder", "-n", "3", "--dist", "loadgroup")(log)
 
 
 STAGES: dict[str, Callable[[Log], Outcome]] = {
@@ -272,6 +290,9 @@ STAGES: dict[str, Callable[[Log], Outcome]] = {
     "binder": binder,
 }
 ON_REQUEST: dict[str, Callable[[Log], Outcome]] = {"coverage": coverage}
+# Runs beside the others when there are any, with what they leave of the processor: it computes
+# much and waits for nothing, while they start things, wait, and install.
+BESIDE = "fuzz"
 
 
 def run_stage(name: str, stage: Callable[[Log], Outcome]) -> Outcome:
@@ -298,6 +319,14 @@ def run_stage(name: str, stage: Callable[[Log], Outcome]) -> Outcome:
     return outcome
 
 
+def beside(chosen: list[str]) -> Outcome:
+    """Run what goes beside the other stages."""
+    if "binder" in chosen:
+        # Most of it is waiting for packages. Its stage finds it made, or waits for it.
+        Log("image").run(*GENTLY, *IMAGE)
+    return run_stage(BESIDE, STAGES[BESIDE]) if BESIDE in chosen else Outcome()
+
+
 def main(names: list[str]) -> int:
     """Run the named stages, or all, in order; return 1 when any failed."""
     stages = {**STAGES, **ON_REQUEST} if names else STAGES
@@ -309,10 +338,14 @@ def main(names: list[str]) -> int:
         )
         return 2
     LOGS.mkdir(parents=True, exist_ok=True)
+    chosen = [name for name in stages if not names or name in names]
     total = Outcome()
-    for name, stage in stages.items():
-        if not names or name in names:
-            total += run_stage(name, stage)
+    with ThreadPoolExecutor(max_workers=1) as aside:
+        company = aside.submit(beside, chosen if len(chosen) > 1 else [])
+        for name in chosen:
+            if name != BESIDE or len(chosen) == 1:
+                total += run_stage(name, stages[name])
+        total += company.result()
     print(f"{total.passed} passed, {total.failed} failed")
     return 1 if total.failed else 0
 

@@ -158,7 +158,8 @@ def install(name: str) -> None:
     wanted = folder(name) / "wanted.txt"
     wanted.write_text("\n".join(requirement_lines(ROOT / "requirements" / f"{name}.txt")) + "\n")
     pip = [python(name), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    run(*pip, "--constraint", constraints(name), "--requirement", wanted)
+    # Compiled when they are imported: much of what is installed never is.
+    run(*pip, "--no-compile", "--constraint", constraints(name), "--requirement", wanted)
     # The build back end is among the pins, so nothing is downloaded for this.
     run(*pip, "--no-deps", "--no-build-isolation", "--editable", ROOT)
     stamp(name).write_text(fingerprint(name), encoding="utf-8")

@@ -28,8 +28,8 @@ ALLOWED = ROOT / "tools" / "allowed_numbers.toml"
 
 # Directives whose content is no prose, and those whose argument is a title that readers see.
 NO_PROSE = {
-    *("bibliography", "code", "code-block", "code-cell", "computed-figure", "eval-rst", "include"),
-    *("library", "literalinclude", "math", "mermaid", "toctree"),
+    *("bibliography", "code", "code-block", "code-cell", "computed-figure", "design-errors"),
+    *("eval-rst", "include", "library", "literalinclude", "math", "mermaid", "toctree"),
 }
 TITLED = {
     *("admonition", "attention", "caution", "danger", "dropdown", "exercise", "grid-item-card"),

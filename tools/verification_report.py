@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import calibration_report
+import design_report
 import make_figures
 import numpy as np
 import trial_report
@@ -375,6 +376,8 @@ def main() -> int:
         "calibration-fit": calibration_report.fit_table(),
         "calibration-predictions": calibration_report.prediction_table(),
         "calibration-sensitivity": calibration_report.sensitivity_table(),
+        "design-findings": design_report.findings_table(),
+        "design-power": design_report.power_table(),
     }
     (FOLDER / "tables.json").write_text(json.dumps(tables, ensure_ascii=False), encoding="utf-8")
     make_figures.write("verification-errors", error_figure(groups), source, FOLDER)
@@ -382,6 +385,9 @@ def main() -> int:
     predictions, profiles = calibration_report.prediction_figure, calibration_report.profile_figure
     make_figures.write("calibration-predictions", predictions(), source, FOLDER)
     make_figures.write("calibration-profiles", profiles(), source, FOLDER)
+    make_figures.write("design-power", design_report.figure(), source, FOLDER)
+    (FOLDER / "design.json").write_text(words(design_report.numbers(), source), encoding="utf-8")
+    design_report.write(FOLDER)
     numbers = twin_numbers(pairs) | odd_numbers() | machine_text(speed)
     numbers |= trial_report.numbers(trials)
     numbers["identities"] = count(len(tables["identities"]["rows"]))

@@ -7,6 +7,7 @@ makes the two environments, which the tests then find; without it the first test
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import re
 import shutil
@@ -18,6 +19,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 REPO2DOCKER = "jupyter-repo2docker==2026.4.0"
+LOCK = ROOT / "_build" / "image.lock"
 
 # Binder builds for 3.11 whatever Python runs these tests.
 BASE_LOCK = (
@@ -149,7 +151,9 @@ def package_version(checkout: Path) -> str:
 
 def prepare() -> None:
     """Make the environments before several processes ask for them."""
-    with tempfile.TemporaryDirectory() as folder:
+    LOCK.parent.mkdir(exist_ok=True)
+    with LOCK.open("w") as lock, tempfile.TemporaryDirectory() as folder:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # whoever comes second finds them made
         binder(export(Path(folder) / "checkout"))
 
 

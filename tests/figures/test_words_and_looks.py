@@ -85,9 +85,28 @@ SCALE = {
     "engager-cycles": {"1", "2", "3", "5"},
     "engager-hook": {"100"},
     "engager-phenotype": {"95", "1", "2", "3", "4"},
+    "trial-denominators": {"95", "3"},
+    "exact-tails": {"0.025"},
+    "untested-relapses": {"2", "95", "10", "43"},
+    # The name 3+3, toxicities that are read off, and the numbers of levels.
+    "dose-rules": {"3", "+3", "8", "5", "60", "10", "30", "50"},
+    # The name 3+3, the levels, and the true toxicities.
+    "dose-selection": {"0", "3", "+3", *"1245", "8", "10", "15", "30", "45", "50", "55", "60"}
+    | {"65", "75"},
+    # The levels, and what is assumed of them.
+    "dose-optimum": {*"1234", "6", "10", "20", "35", "50", "75", "80"},
     "cure-plateau": {"95"},
     "late-separation": {"24", "40"},
     "event-clock": {"48", "120"},
+    "competing-states": set(),
+    "one-minus-km": {"1"},
+    "gray-mirage": {"1"},
+    "immortal-time": set(),
+    "second-infusion-arm": set(),
+    "estimand-table": set(),
+    "saw-tooth": {"0.8", "0.05"},
+    "response-and-later": {"12"},
+    "historical-control": set(),
     "looks-price": set(),
     "shared-control": set(),
     "wrong-history": set(),

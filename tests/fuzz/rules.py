@@ -443,6 +443,7 @@ LEFT_OUT = re.compile(
             r"workers\.|progress\.|scaleout\.(reduce_on|simulate_on|simulate_in_processes)$",
             # They read and write files of the package, whose format has tests of its own.
             r"checkpoint\.|calibration_table\.|scenario\.(read|write)_scenario$",
+            r"design\.(command\.|report\.|scenario_file\.read_trial$)|protocol\.drafting\.save$",
             # Minutes for one answer.
             r"calibration_prediction\.predict$",
             # Steps of an algorithm: what they are given is the result of the step before, was
@@ -478,6 +479,7 @@ SLOW: dict[str, float] = {
     r"^(exposure_kimmel|exposure_products|engager|engager_dosing|curve_samplers)\.": 0.4,
     r"^(attribution|calibration_model|celltypes|cohort|course|densities|feedback\w*)\.": 0.4,
     r"^(glioblastoma|kimmel_population|patient_lines|scaleout|survival_batch|therapy)\.": 0.4,
+    r"^protocol\.": 0.4,
 }
 
 #: Arguments that are no business of users, or functions of time.

@@ -9,7 +9,7 @@ import numpy as np
 
 from car_relapse.trial.competing_risks import risk_sets
 
-from .draws import Context, Draw, part
+from .draws import Context, Draw, one_of, part
 
 
 def _trial(c: Context) -> dict[str, Any]:
@@ -89,11 +89,13 @@ RULES: list[tuple[str, Draw]] = [
     (_TESTS + r"log_rank\(\)", _log_rank),
     (_TESTS + r"gray_test\(\)", _gray),
     (_TESTS + r"one_sample_log_rank\(\)", _known),
+    (r"example_trials\.example_trial\.name", one_of("cr_small", "cr_200")),
 ]
 
 RESULTS = [
     r"competing_risks\.(tables\.(CurveRow|MeanRow|Difference)|rank_test_rows\.RankTest"
-    r"|rank_tests\.RankTests|estimates\.(Estimates|Probabilities|Contrasts)|risk_sets\.RiskSets)"
+    r"|rank_tests\.RankTests|estimates\.(Estimates|Probabilities|Contrasts)|risk_sets\.RiskSets)",
+    r"example_trials\.ExampleTrial",
 ]
 
 PRODUCERS: dict[str, Callable[[Context], Any] | None] = {

@@ -48,6 +48,13 @@ def _arm(c: Context) -> Biology:
     return Biology.from_hazards(dict(zip(CAUSES, hazards, strict=True)), shape=shape, horizon=24)
 
 
+def _control(c: Context) -> Biology:
+    """Draw a control arm whose escape can fall, and whose other causes leave room for it."""
+    shares = [c.pick(0.3, 0.11), c.pick(1e-9, 0.1, 0.2), c.pick(1e-9, 0.05)]
+    shape = c.pick(Constant(), Decay(0.5), Decay(8))
+    return Biology.from_incidences(dict(zip(CAUSES, shares, strict=True)), shape=shape, horizon=24)
+
+
 def _calendar(c: Context) -> Calendar:
     accrual = c.pick(0.0, 24.0, c.log_uniform(0.1, 1e3))
     follow_up = c.pick(24.0, c.log_uniform(0.1, 1e3))
@@ -155,6 +162,8 @@ _ratio = between(1e-3, 1e3, 1.0)
 
 RULES: list[tuple[str, Draw]] = [
     (r"sample_size\.biologies\.compare_arms\(\)", _two_arms),
+    (r"sample_size\.biologies\.dual_biologies\.control", _control),
+    (r"sample_size\.\w+\.\w+\.escape", between(1e-6, 0.105, 0.0)),
     (r"sample_size\.common_shape\.mixed_hazards\(\)", _mixed),
     (r"sample_size\.common_shape\.cumulative_hazards\.incidences", _incidences),
     (
@@ -220,7 +229,7 @@ RULES: list[tuple[str, Draw]] = [
 ]
 
 RESULTS = [
-    r"sample_size\.(biologies\.Comparison|calendar\.Size|proportions\.Proportions"
+    r"sample_size\.(biologies\.(Comparison|DualBiology)|calendar\.Size|proportions\.Proportions"
     r"|score\.RankTest|difference\.Difference)",
     r"sequential\.(boundaries\.(Boundaries|Stops)|inference\.AfterStop)",
     r"many_to_one\.ManyPower",

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
 import serve
 import site_checks
-from visits import Visitor
+from visits import Known, Visitor
 
 PAGES = [str(page.relative_to(serve.HTML)) for page in site_checks.pages(serve.HTML)]
 # The page at the bare address sends the reader on at once: test_site.py reads its file instead.
 PAGES = [page for page in PAGES if page != "index.html"]
+# The small ones first: kinds of text that are known from them are not measured on the large ones.
+PAGES.sort(key=lambda page: (serve.HTML / page).stat().st_size)
 WIDTHS = (1280, 390)
 
 
 class Visits:
     """Every page opened once at each width; the tests below share what was seen."""
 
-    def __init__(self, chromium, address: str) -> None:
-        known = {"light": set(), "dark": set()}
+    def __init__(self, chromium, address: str, known: Known) -> None:
         self.visitors = {width: Visitor(chromium, width, address, known) for width in WIDTHS}
         self.seen = {}
 
@@ -31,8 +33,11 @@ class Visits:
 
 
 @pytest.fixture(scope="module")
-def visits(chromium, address) -> Iterator[Visits]:
-    shared = Visits(chromium, address)
+def visits(chromium, address, tmp_path_factory) -> Iterator[Visits]:
+    own = tmp_path_factory.getbasetemp()
+    several = "PYTEST_XDIST_WORKER" in os.environ  # each has a folder in one that all share
+    known = Known((own.parent if several else own) / "known-kinds-of-text")
+    shared = Visits(chromium, address, known)
     yield shared
     for visitor in shared.visitors.values():
         visitor.close()

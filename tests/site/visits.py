@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from importlib.resources import files
+from pathlib import Path
 from urllib.parse import urlsplit
 
 AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
@@ -55,8 +57,10 @@ CHOOSE_KINDS = """([mode, count, known]) => {
 }"""
 OF_A_KIND = 3
 
-#: Kinds of text, by mode, that stood out on an earlier page or at another width.
-Known = dict[str, set[str]]
+# Half of the elements of a page of formulas are inside them. The engine cannot see their letters,
+# which are no text to it; a word in their place has their colour.
+PUT_WORDS_FOR_FORMULAS = """document.querySelectorAll('mjx-container').forEach(
+  formula => formula.replaceChildren('formula'))"""
 
 SETTLED = """async () => {
   await document.fonts.ready;
@@ -78,12 +82,38 @@ class Visit:
     violations: dict[str, list[str]] = field(default_factory=dict)
 
 
+class Known:
+    """Kinds of text, by mode, that stood out on an earlier page or at another width.
+
+    In a file when processes that share out the pages are to share what they know.
+    """
+
+    def __init__(self, file: Path | None = None) -> None:
+        self.file = file
+        self.kinds: set[tuple[str, str]] = set()
+
+    def of(self, mode: str) -> list[str]:
+        """List the kinds that are known in a mode."""
+        if self.file is not None and self.file.exists():
+            # What follows the last end of a line is still being written.
+            lines = self.file.read_text(encoding="utf-8").rpartition("\n")[0].splitlines()
+            self.kinds |= {tuple(json.loads(line)) for line in lines}
+        return [kind for known_in, kind in self.kinds if known_in == mode]
+
+    def add(self, mode: str, kinds: list[str]) -> None:
+        """Note that these kinds stand out in a mode."""
+        self.kinds |= {(mode, kind) for kind in kinds}
+        if self.file is not None:
+            with self.file.open("a", encoding="utf-8") as file:
+                file.write("".join(json.dumps([mode, kind]) + "\n" for kind in kinds))
+
+
 class Visitor:
     """A browser window of one width that is kept from every host but the site's."""
 
     def __init__(self, chromium, width: int, address: str, known: Known | None = None) -> None:
         self.address = address
-        self.known = {"light": set(), "dark": set()} if known is None else known
+        self.known = known or Known()
         self.visit = Visit()
         self.context = chromium.new_context(
             viewport={"width": width, "height": 900},
@@ -134,6 +164,7 @@ class Visitor:
             ".filter(element => !element.querySelector('mjx-container:not(:has(mjx-merror))'))"
             ".length"
         )
+        self.page.evaluate(PUT_WORDS_FOR_FORMULAS)
         # A colour measured half way through a change of mode belongs to neither.
         self.page.add_style_tag(content="* { transition: none !important; }")
         self.page.evaluate(AXE)
@@ -144,12 +175,12 @@ class Visitor:
 
     def by_colour(self, mode: str) -> list[str]:
         """Say which kinds of text are too faint in a mode, or links too like the text around."""
-        new = self.page.evaluate(CHOOSE_KINDS, [mode, OF_A_KIND, list(self.known[mode])])
+        new = self.page.evaluate(CHOOSE_KINDS, [mode, OF_A_KIND, self.known.of(mode)])
         if not new:
             return []
         found = self.page.evaluate(RUN_AXE, [mode, {"runOnly": list(BY_COLOUR)}])
         if not found:
-            self.known[mode].update(new)
+            self.known.add(mode, new)
         return found
 
     def close(self) -> None:

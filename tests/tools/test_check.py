@@ -97,13 +97,41 @@ def test_without_a_browser_the_stage_fails_with_one_sentence(logs, monkeypatch, 
     assert check.browser.MISSING in capsys.readouterr().out
 
 
-def test_the_odd_input_is_part_of_every_run():
-    names = list(check.STAGES)
-    assert names.index("unit") < names.index("fuzz") < names.index("verification")
+def test_the_odd_input_is_part_of_every_run_and_counts(monkeypatch, capsys):
+    stages = {
+        "first": lambda log: check.Outcome(passed=2),
+        check.BESIDE: lambda log: check.Outcome(passed=3, failed=1),
+        "last": lambda log: check.Outcome(passed=4),
+    }
+    assert check.BESIDE in check.STAGES
+    monkeypatch.setattr(check, "STAGES", stages)
+    assert check.main([]) == 1
+    shown = capsys.readouterr().out.splitlines()
+    assert sorted(line.split()[0] for line in shown if " checks " in line) == sorted(stages)
+    assert shown[-1] == "9 passed, 1 failed"
+    assert check.main([check.BESIDE]) == 1
+    assert capsys.readouterr().out.splitlines()[-1] == "3 passed, 1 failed"
 
 
 def test_the_stage_of_odd_input_runs_its_folder(monkeypatch):
     asked = []
-    monkeypatch.setattr(check, "pytest", lambda _, *words: asked.append(words) or check.Outcome(1))
+
+    def pytest(_, *words, **options):
+        asked.append(words)
+        return check.Outcome(1)
+
+    monkeypatch.setattr(check, "pytest", pytest)
     assert check.fuzz(None).passed == 1
     assert "tests/fuzz" in asked[0]
+
+
+def test_the_image_is_made_beside_the_other_stages(logs, monkeypatch):
+    image = ("sh", "-c", "echo made >> image.txt")
+    monkeypatch.setattr(check, "IMAGE", image)
+    monkeypatch.setattr(
+        check, "STAGES", {name: lambda log: check.Outcome(1) for name in ("lint", "binder")}
+    )
+    assert check.main([]) == 0
+    assert (logs / "image.txt").read_text() == "made\n"
+    assert check.main(["binder"]) == 0
+    assert (logs / "image.txt").read_text() == "made\n"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 import env
 import pytest
 
@@ -79,3 +81,8 @@ def test_the_benchmarks_have_an_environment_and_pins_to_themselves(project):
     assert env.is_installed("bench")
     (project / "requirements" / "bench-constraints.txt").write_text("xarray==2.0\n")
     assert not env.is_installed("bench")
+
+
+def test_opening_a_notebook_reads_no_grammar_of_web_addresses():
+    # See the pin of jsonschema in requirements/book.txt.
+    assert find_spec("rfc3987_syntax") is None

@@ -30,12 +30,15 @@ def test_every_public_module_stands_on_exactly_one_page():
         name for page in PAGES.glob("*.md") for name in SHOWN.findall(page.read_text("utf-8"))
     )
     # The figure modules are shown through the package that names them all; the published models
-    # and what the packages on trials gather, one by one.
+    # and what the packages on trials and their design gather, one by one.
     summed_up = {name for name in public_modules() if name.startswith("car_relapse.figures.")}
     one_by_one = {"car_relapse.published"} | {
         module.name
         for module in pkgutil.walk_packages(car_relapse.__path__, "car_relapse.")
-        if module.ispkg and module.name.startswith("car_relapse.trial")
+        if module.ispkg
+        and module.name.startswith(
+            ("car_relapse.design", "car_relapse.protocol", "car_relapse.trial")
+        )
     }
     wanted = public_modules() - summed_up - one_by_one | {"car_relapse.figures.style"}
     assert shown == dict.fromkeys(wanted, 1)

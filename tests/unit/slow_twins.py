@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from scipy.integrate import quad
+from scipy.integrate import solve_ivp
 from scipy.linalg import expm
 from scipy.special import hyp2f1
 
@@ -164,17 +164,15 @@ def exact_fates(
 
 
 def kendall_integral(birth: float, removal, horizon: float, kinks=()) -> float:
-    """Return I = integral of r e^(integral of (r - b)), by nested quadrature."""
+    """Return I = integral of r e^(integral of (r - b)), both as one initial value problem."""
+
+    def slope(t: float, y):
+        rate = removal(t)
+        return rate - birth, rate * np.exp(y[0])
+
     points = [0.0, *[k for k in sorted(kinks) if 0 < k < horizon], horizon]
-
-    def rho(t: float) -> float:
-        ends = [*[p for p in points if p < t], t]
-        return sum(
-            quad(lambda x: removal(x) - birth, a, b, epsabs=1e-12, epsrel=1e-12)[0]
-            for a, b in pairwise(ends)
-        )
-
-    return sum(
-        quad(lambda t: removal(t) * np.exp(rho(t)), a, b, epsrel=1e-9, limit=400)[0]
-        for a, b in pairwise(points)
-    )
+    state = (0.0, 0.0)
+    for start, end in pairwise(points):
+        solved = solve_ivp(slope, (start, end), state, "DOP853", rtol=1e-11, atol=1e-11)
+        state = solved.y[:, -1]
+    return float(state[1])

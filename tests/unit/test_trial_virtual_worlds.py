@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +12,7 @@ from virtual_trials import CONTROL, DEATH, DUAL, FAR, NEGATIVE, POSITIVE, SCT, W
 from car_relapse import ParameterError
 from car_relapse.followup import Cause
 from car_relapse.incidence import aalen_johansen
+from car_relapse.trial.example_trials import example_trial
 from car_relapse.trial.virtual import (
     Arm,
     Biology,
@@ -170,10 +170,8 @@ def test_immortal_time_makes_a_useless_transplant_look_good() -> None:
 
 
 def test_comparisons_of_transplants_are_those_of_cox_models() -> None:
-    path = Path(__file__).parents[1] / "verification" / "data" / "cr_200.csv"
-    columns = np.genfromtxt(path, delimiter=",", names=True)
-    month = np.where(np.isnan(columns["sct_time"]), np.inf, columns["sct_time"])[None]
-    seen = (columns["time"][None], columns["cause"][None] > 0, month)
+    example = example_trial("cr_200")
+    seen = (example.time[None], example.cause[None] > 0, example.transplant[None])
     # R's survival package, as in the reference table; its ties are Efron's, which matter for one.
     found = transplant_ratios(*seen, "landmark", landmark=6)
     assert found.log_ratio[0] == pytest.approx(-0.1253119911, abs=1e-8)

@@ -153,7 +153,8 @@ def client() -> Iterator[distributed.Client]:
 def test_what_a_task_raises_is_raised_here(client):
     with processes(1) as pool:
         for place in (place_of(None), pool, place_of(client)):
-            with pytest.raises(ValueError, match="patient 0 has no curve"):
+            # A cluster may finish the second task first.
+            with pytest.raises(ValueError, match=r"patient \d+ has no curve"):
                 list(results(place, fail, SPANS))
 
 

@@ -6,6 +6,7 @@ import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -28,8 +29,13 @@ class Sampled:
 
 @cache
 def data(name: str) -> dict[str, NDArray[np.float64]]:
-    """Return the columns of a data set, such as ``data/cr_200.csv``; an empty cell is NaN."""
-    path = Path(__file__).parent / "data" / Path(name).name
+    """Return the columns of a data set, such as ``data/cr_200.csv``; an empty cell is NaN.
+
+    The package ships the sets that its notebooks use, and there is no second copy of these.
+    """
+    own = Path(__file__).parent / "data" / Path(name).name
+    shipped = resources.files("car_relapse") / "data" / own.name
+    path = own if own.is_file() else shipped
     with path.open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
     columns = {key: np.array([float(row[key] or "nan") for row in rows]) for key in rows[0]}

@@ -22,7 +22,7 @@ from car_relapse.figures.style import (
     quote,
 )
 
-__all__ = ["cohort_denominators", "stein_curve"]
+__all__ = ["cohort_denominators", "flow_count", "stein_curve"]
 
 
 def stein_curve(
@@ -93,7 +93,7 @@ def _at(curves: np.ndarray, day: np.ndarray, when: float) -> np.ndarray:
     return np.asarray(curves[int(np.argmin(np.abs(day - when)))])
 
 
-def _flow(key: str) -> int:
+def flow_count(key: str) -> int:
     """Return one count of patients from the table of kinetic values."""
     value = kinetics()[f"flow_{key}"].value
     if value is None:
@@ -105,17 +105,22 @@ def _cohorts() -> dict[str, tuple[str, int, int, int]]:
     """Return, by name, the label of a cohort and how many entered, were counted and responded."""
     eliana, zuma3, transcend = (trials()[k] for k in ("eliana_primary", "zuma3_p2", "transcend"))
     rows = {
-        "uk": ("UK, children", _flow("uk_eligible"), _flow("uk_infused"), _flow("uk_cr")),
+        "uk": (
+            "UK, children",
+            flow_count("uk_eligible"),
+            flow_count("uk_infused"),
+            flow_count("uk_cr"),
+        ),
         "eliana": (
             "ELIANA, children",
-            _flow("eliana_enrolled"),
+            flow_count("eliana_enrolled"),
             eliana.n_evaluable,
             eliana.n_cr,
         ),
-        "zuma3": ("ZUMA-3, adults", _flow("zuma3_enrolled"), zuma3.n_evaluable, zuma3.n_cr),
+        "zuma3": ("ZUMA-3, adults", flow_count("zuma3_enrolled"), zuma3.n_evaluable, zuma3.n_cr),
         "transcend": (
             "TRANSCEND, lymphoma",
-            _flow("transcend_harvested"),
+            flow_count("transcend_harvested"),
             transcend.n_evaluable,
             transcend.n_cr,
         ),
