@@ -101,6 +101,15 @@ SCALE = {
     "competing-states": set(),
     "one-minus-km": {"1"},
     "gray-mirage": {"1"},
+    "immortal-time": set(),
+    "second-infusion-arm": set(),
+    "estimand-table": set(),
+    "saw-tooth": {"0.8", "0.05"},
+    "response-and-later": {"12"},
+    "historical-control": set(),
+    "looks-price": set(),
+    "shared-control": set(),
+    "wrong-history": set(),
 }
 
 

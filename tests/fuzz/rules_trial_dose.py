@@ -105,6 +105,7 @@ RULES: list[tuple[str, Draw]] = [
     (r"dose\.stopping\.\w+\.prior", _beta),
     (r"dose\.stopping\.[\w.]+\.probability", fraction),
     (r"dose\.stopping\.[\w.]+\.looks", rising(whole(1, 40))),
+    (r"dose\.stopping\.[\w.]+\.looks\.patients", rising(whole(1, 40))),
     (r"dose\.stopping\.[\w.]+\.boundary\.patients", row(whole(1, 40), 1, 3)),
     (r"dose\.stopping\.[\w.]+\.events", several(whole(0, 5))),
     (r"dose\.stopping\.[\w.]+\.patients", several(whole(5, 40))),

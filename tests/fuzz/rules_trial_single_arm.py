@@ -71,7 +71,7 @@ RULES: list[tuple[str, Draw]] = [
         r"single_arm\.inference\.after_two_stages\(\)",
         _finished(lambda c: {"null": part(c), "level": c.pick(0.9, 0.5, 0.999)}),
     ),
-    (r"single_arm\.looks\.Looks\.operating\.rate", fraction),
+    (r"single_arm\.looks\.Looks\.(operating|exits)\.rate", fraction),
     (r"single_arm\.looks\.Looks\.averaged\.belief", lambda c: (c.pick(0.5, 1e-3, 1e6), 2.0)),
     (r"single_arm\.\w+\.\w+\.prior", lambda c: (c.pick(0.5, 1.0, 300.0), c.pick(0.5, 1e-2, 30.0))),
     (r"single_arm\.\w+\.\w+\.standard", lambda c: c.pick(part(c), 0.75, (30.5, 10.5), (0.5, 0.5))),

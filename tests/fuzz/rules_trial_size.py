@@ -48,6 +48,13 @@ def _arm(c: Context) -> Biology:
     return Biology.from_hazards(dict(zip(CAUSES, hazards, strict=True)), shape=shape, horizon=24)
 
 
+def _control(c: Context) -> Biology:
+    """Draw a control arm whose escape can fall, and whose other causes leave room for it."""
+    shares = [c.pick(0.3, 0.11), c.pick(1e-9, 0.1, 0.2), c.pick(1e-9, 0.05)]
+    shape = c.pick(Constant(), Decay(0.5), Decay(8))
+    return Biology.from_incidences(dict(zip(CAUSES, shares, strict=True)), shape=shape, horizon=24)
+
+
 def _calendar(c: Context) -> Calendar:
     accrual = c.pick(0.0, 24.0, c.log_uniform(0.1, 1e3))
     follow_up = c.pick(24.0, c.log_uniform(0.1, 1e3))
@@ -137,11 +144,26 @@ def _groups(c: Context) -> dict[str, Any]:
     return arms | {"prior": c.pick(0.1, 0.5, 1.0, 30.0)}
 
 
+def _platform(c: Context) -> dict[str, Any]:
+    arms, periods = (int(n) for n in c.rng.integers(2, 5, size=2))
+    patients = c.rng.integers(1, c.pick(2, 60, 10**6), size=(arms, periods))
+    patients[1:, 0] *= c.rng.integers(0, 2, size=arms - 1)
+    controls = c.pick("adjusted", "concurrent", "all")
+    return {"patients": patients, "arm": int(c.rng.integers(1, arms)), "controls": controls}
+
+
+def _platform_events(c: Context) -> dict[str, Any]:
+    drawn = _platform(c)
+    return drawn | {"events": c.rng.integers(0, drawn["patients"] + 1)}
+
+
 _prior = one_of((1.0, 1.0), (0.5, 0.5), (0.1, 40.0), (1e4, 1e4))
 _ratio = between(1e-3, 1e3, 1.0)
 
 RULES: list[tuple[str, Draw]] = [
     (r"sample_size\.biologies\.compare_arms\(\)", _two_arms),
+    (r"sample_size\.biologies\.dual_biologies\.control", _control),
+    (r"sample_size\.\w+\.\w+\.escape", between(1e-6, 0.105, 0.0)),
     (r"sample_size\.common_shape\.mixed_hazards\(\)", _mixed),
     (r"sample_size\.common_shape\.cumulative_hazards\.incidences", _incidences),
     (
@@ -192,6 +214,8 @@ RULES: list[tuple[str, Draw]] = [
     (r"many_to_one\.\w+\.drifts", row(one_of(-1e3, 0.0, 2.8, 1e3))),
     (r"many_to_one\.\w+\.power_wanted", one_of(0.8, 0.5, 1.0 - 1e-9)),
     (r"many_to_one\.\w+\.kind", one_of("any", "each")),
+    (r"shared_control\.control_weights\(\)", _platform),
+    (r"shared_control\.compare_with_control\(\)", _platform_events),
     (r"posteriors\.probability_lower\(\)", _arms),
     (r"posteriors\.success_rate\.(control|experimental|threshold)", fraction),
     (r"posteriors\.success_rate\.patients", one_of((1, 1), (30, 2), (100, 100))),
@@ -205,10 +229,11 @@ RULES: list[tuple[str, Draw]] = [
 ]
 
 RESULTS = [
-    r"sample_size\.(biologies\.Comparison|calendar\.Size|proportions\.Proportions"
+    r"sample_size\.(biologies\.(Comparison|DualBiology)|calendar\.Size|proportions\.Proportions"
     r"|score\.RankTest|difference\.Difference)",
     r"sequential\.(boundaries\.(Boundaries|Stops)|inference\.AfterStop)",
     r"many_to_one\.ManyPower",
+    r"shared_control\.ControlDifference",
 ]
 
 PRODUCERS: dict[str, Callable[[Context], Any] | None] = {

@@ -189,6 +189,58 @@ def test_the_cause_is_counted_from_one():
     assert turned.event_free_ratio == plain.event_free_ratio == 1.0
 
 
+ONE = Biology.from_incidences(
+    dict(zip((NEGATIVE, POSITIVE, DEATH), CONTROL, strict=True)), shape=Decay(8), horizon=24
+)
+
+
+def test_the_stories_say_what_their_names_say():
+    stories = {s.key: s.experimental for s in size.dual_biologies(ONE)}
+    hazards = {key: dict(zip(b.causes, b.scales, strict=True)) for key, b in stories.items()}
+    shares = {key: dict(zip(b.causes, b.incidence(24), strict=True)) for key, b in stories.items()}
+    assert stories["S0"] is ONE
+    for key in ("S1", "S2", "S3", "S4", "S5", "S6"):
+        assert shares[key][NEGATIVE] == pytest.approx(0.10)
+    for key in ("S1", "S6"):
+        assert hazards[key][POSITIVE] == pytest.approx(hazards["S0"][POSITIVE])
+    assert hazards["S1"][DEATH] == pytest.approx(hazards["S0"][DEATH])
+    assert hazards["S7"][NEGATIVE] == hazards["S0"][NEGATIVE]
+    assert hazards["S7"][POSITIVE] == pytest.approx(2.5 * hazards["S0"][POSITIVE])
+    free = {key: float(b.event_free(24)) for key, b in stories.items()}
+    assert free["S2"] == pytest.approx(free["S0"])
+    assert free["S3"] == pytest.approx(free["S0"] + 0.075)
+    assert free["S7"] < free["S5"] < free["S0"] < free["S6"] < free["S4"]
+
+
+def test_the_stories_hold_for_other_incidences_and_shapes():
+    other = Biology.from_incidences(
+        {NEGATIVE: 0.3, POSITIVE: 0.15, DEATH: 0.02},
+        shape={NEGATIVE: Decay(12), POSITIVE: Decay(3), DEATH: Decay(6)},
+        horizon=24,
+    )
+    stories = size.dual_biologies(other, escape=0.2)
+    assert stories[2].experimental.incidence(24) == pytest.approx([0.2, 0.25, 0.02])
+    assert stories[4].experimental.incidence(24) == pytest.approx([0.2, 0.09, 0.02])
+
+
+def test_a_story_that_changes_nothing_needs_infinitely_many():
+    trial = size.Calendar(accrual=0, follow_up=24)
+    for number, alike in ((0, True), (2, True), (3, False)):
+        dual = size.dual_biologies(ONE)[number].experimental
+        found = size.compare_arms(ONE.incidence(24), dual.incidence(24))
+        assert (found.patients_event_free == math.inf) == alike
+        mean = size.difference_at(ONE, dual, trial, 24, measure="restricted mean")
+        assert (mean.patients() == math.inf) == alike
+
+
+def test_stories_need_three_causes_and_a_drop():
+    less = Biology.from_incidences({NEGATIVE: 0.25, DEATH: 0.05}, shape=Decay(8), horizon=24)
+    with pytest.raises(ParameterError, match="no ANTIGEN_POSITIVE"):
+        size.dual_biologies(less)
+    with pytest.raises(ParameterError, match="escape is"):
+        size.dual_biologies(ONE, escape=0.25)
+
+
 def test_a_cause_that_an_arm_does_not_have_has_no_size():
     gone = size.compare_arms((0.2, 0.1), (0.0, 0.1))
     assert (gone.patients_cause, gone.patients_gray) == (None, None)

@@ -12,6 +12,7 @@ from scipy.stats import beta, betabinom, binom
 
 from car_relapse.errors import ParameterError
 from car_relapse.trial import single_arm
+from car_relapse.trial.dose import ToxicityStopping
 from car_relapse.trial.single_arm import (
     Looks,
     after_two_stages,
@@ -295,6 +296,22 @@ def test_a_rule_for_safety_ends_well_when_it_has_not_stopped():
     assert rule.operating(1.0).success == 1.0
     assert rule.operating(0.95).success > 0.95
     assert rule.operating(0.4).success < 0.05
+    # The same rule in terms of the harm, whose limit is the rest of the rate to beat.
+    harm = ToxicityStopping(limit=0.25, cutoff=0.9, prior=(0.5, 1.5))
+    assert harm.looks(rule.patients) == rule
+
+
+def test_the_stops_at_each_look_are_those_of_the_totals():
+    trial = Looks(patients=(10, 20, 30), futile=(2, 6, 12), enough=(9, None, 13))
+    for rate in (0.0, 0.3, 0.6, 1.0):
+        futile, success = trial.exits(rate)
+        total = trial.operating(rate)
+        assert futile.sum() + success.sum() == pytest.approx(1.0)
+        assert success.sum() == pytest.approx(total.success)
+        assert futile[0] == pytest.approx(binom.cdf(2, 10, rate))
+        assert success[0] == pytest.approx(binom.sf(8, 10, rate))
+        patients = (futile + success) @ np.array(trial.patients)
+        assert total.expected_patients == pytest.approx(patients)
 
 
 # --- earlier studies ------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ import numpy as np
 
 from car_relapse.followup import Cause
 from car_relapse.incidence import aalen_johansen
+from car_relapse.trial.sample_size import dual_biologies
 from car_relapse.trial.virtual import (
     Analysis,
     Arm,
@@ -76,16 +77,7 @@ def _stated(
 def _arms(name: str, shape: Shape | dict[Cause, Shape]) -> tuple[Biology, Biology]:
     """Return control and dual arm of one of the scenarios S0 to S7."""
     control = _stated(shape, 0.25, 0.20, 0.05)
-    number = int(name[1])
-    if number in (2, 3, 4, 5):
-        positive = {2: 0.35, 3: 0.275, 4: 0.12, 5: 0.42}[number]
-        return control, _stated(shape, 0.10, positive, 0.05)
-    return control, {
-        0: control,
-        1: control.reaching({NEGATIVE: 0.10}),
-        6: control.reaching({NEGATIVE: 0.10, DEATH: 0.12}),
-        7: control.multiplied({POSITIVE: 2.5}),
-    }[number]
+    return control, dual_biologies(control)[int(name[1])].experimental
 
 
 def _trial(

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from types import MappingProxyType
 
+from car_relapse.figures.adaptive_designs import looks_price, shared_control, wrong_history
 from car_relapse.figures.antigen_density import density_lines, density_tail, density_thresholds
 from car_relapse.figures.antigen_leaves import escape_timing, jackpots, pre_existence
 from car_relapse.figures.antigen_loss import fluctuation_counts, later_peak, tails_by_events
@@ -46,6 +47,13 @@ from car_relapse.figures.glioblastoma import (
     mixture_courses,
     published_tumours,
 )
+from car_relapse.figures.how_large import endpoint_choice, endpoint_power, endpoint_sizes
+from car_relapse.figures.how_large_table import (
+    control_arm,
+    dual_trial,
+    endpoint_table,
+    sizes_by_formula,
+)
 from car_relapse.figures.living_drug import cohort_denominators, stein_curve
 from car_relapse.figures.logic_gates import gate_frontier, gate_price, gate_truth
 from car_relapse.figures.long_tails import cure_plateau, event_clock, late_separation
@@ -62,8 +70,14 @@ from car_relapse.figures.reading_a_trial import (
     trial_denominators,
     untested_relapses,
 )
+from car_relapse.figures.single_arm import historical_control, response_and_later, saw_tooth
 from car_relapse.figures.style import Drawing, Quoted
 from car_relapse.figures.t_cells_leave import persistence_hazards, persistence_map, two_patients
+from car_relapse.figures.transplant_and_time import (
+    estimand_table,
+    immortal_time,
+    second_infusion_arm,
+)
 from car_relapse.figures.two_targets import (
     antigen_ceiling,
     loss_paths,
@@ -99,6 +113,7 @@ __all__ = [
     "competing_states",
     "compose",
     "construct_outcomes",
+    "control_arm",
     "coverage_when_tested",
     "cure_plateau",
     "density_lines",
@@ -110,11 +125,17 @@ __all__ = [
     "dose_rules",
     "dose_selection",
     "dose_truths",
+    "dual_trial",
+    "endpoint_choice",
+    "endpoint_power",
+    "endpoint_sizes",
+    "endpoint_table",
     "engager_cycles",
     "engager_hook",
     "engager_levels",
     "engager_phenotype",
     "escape_timing",
+    "estimand_table",
     "event_clock",
     "exact_tails",
     "fluctuation_counts",
@@ -122,12 +143,15 @@ __all__ = [
     "gate_price",
     "gate_truth",
     "gray_mirage",
+    "historical_control",
+    "immortal_time",
     "jackpots",
     "last_line",
     "late_separation",
     "later_peak",
     "line_fates",
     "line_law",
+    "looks_price",
     "loss_paths",
     "mixture_courses",
     "observed_share",
@@ -149,13 +173,18 @@ __all__ = [
     "registry",
     "relapse_race",
     "relapse_split_by_cohort",
+    "response_and_later",
     "response_leukaemia",
     "response_other",
     "room_for_cells",
+    "saw_tooth",
     "scenario_choices",
     "scenario_outcome",
     "second_antigen",
     "second_infusion",
+    "second_infusion_arm",
+    "shared_control",
+    "sizes_by_formula",
     "stein_curve",
     "tails_by_events",
     "trial_denominators",
@@ -165,6 +194,7 @@ __all__ = [
     "untested_relapses",
     "useful_days",
     "weak_arm",
+    "wrong_history",
 ]
 
 
@@ -223,6 +253,9 @@ def builders() -> Mapping[str, Callable[[], Drawing]]:
             "density-thresholds": density_thresholds,
             "density-lines": density_lines,
             "density-switching": density_switching,
+            "endpoint-sizes": endpoint_sizes,
+            "endpoint-power": endpoint_power,
+            "endpoint-choice": endpoint_choice,
             "engager-levels": engager_levels,
             "engager-cycles": engager_cycles,
             "engager-hook": engager_hook,
@@ -241,6 +274,15 @@ def builders() -> Mapping[str, Callable[[], Drawing]]:
             "competing-states": competing_states,
             "one-minus-km": one_minus_km,
             "gray-mirage": gray_mirage,
+            "immortal-time": immortal_time,
+            "second-infusion-arm": second_infusion_arm,
+            "estimand-table": estimand_table,
+            "saw-tooth": saw_tooth,
+            "response-and-later": response_and_later,
+            "historical-control": historical_control,
+            "looks-price": looks_price,
+            "shared-control": shared_control,
+            "wrong-history": wrong_history,
         }
     )
 

@@ -61,8 +61,9 @@ class CRM:
     target: float
     """Probability of toxicity that is sought, in (0, 1)."""
     method: Method = "bayes"
-    """``bayes``: the posterior; ``mle``: the likeliest curve, and, until a toxicity and a patient
-    without one have been seen, one level up or the lowest."""
+    """``bayes``: the posterior. ``mle``: the likeliest curve, which exists once somebody has had a
+    toxicity and somebody else none; before that, one level up after no toxicity, and the lowest
+    level after nothing else."""
     estimate: Estimate = "plug-in"
     """Which estimate of toxicity is compared with the target: the curve at the mean of b
     (``plug-in``), or the mean of the curve (``mean``; not with ``mle``)."""

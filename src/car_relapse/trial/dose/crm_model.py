@@ -195,7 +195,7 @@ def indifference_skeleton(
     target : float
         Probability of toxicity that is sought, in (0, 1).
     halfwidth : float
-        Half of the interval, > 0; both ends within (0, 1).
+        Half the width of the indifference interval, > 0; both its ends within (0, 1).
     prior_level : int
         Level at which the target is expected, from 1.
     levels : int

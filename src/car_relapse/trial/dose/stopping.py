@@ -8,6 +8,11 @@ After n patients of whom x had the event, the rule stops when
 
 a rule of the kind of Thall and Simon (1994, doi:10.2307/2533377). Its boundary is a list of
 whole numbers, fixed before the first patient, and what it does is computed exactly.
+
+This is the posterior rule of a trial with a single arm in other words: there patients free of
+the event are counted, here those with it. `ToxicityStopping.looks` translates, so that both are
+computed in one place; `posterior_looks` of `trial.single_arm` makes such a table for looks at
+even steps, and for a standard that is itself uncertain.
 """
 
 from __future__ import annotations
@@ -18,7 +23,6 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import betainc
-from scipy.stats import binom
 
 from car_relapse.errors import (
     ParameterError,
@@ -31,11 +35,9 @@ from car_relapse.trial.dose._checks import (
     require_numbers_of_patients,
     require_open_fraction,
 )
+from car_relapse.trial.single_arm.looks import MOST_PATIENTS, Looks
 
 __all__ = ["StoppingCharacteristics", "ToxicityStopping"]
-
-#: Most patients of a trial with such a rule.
-_MOST = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,10 +106,42 @@ class ToxicityStopping:
             Numbers of patients at which the rule looks.
         """
         found: list[int | None] = []
-        for n in require_numbers_of_patients(patients, _MOST):
+        for n in require_numbers_of_patients(patients, MOST_PATIENTS):
             stops = self.excess_probability(np.arange(n + 1), n) > self.cutoff
             found.append(int(np.argmax(stops)) if stops.any() else None)
         return tuple(found)
+
+    def looks(self, patients: ArrayLike) -> Looks:
+        """Return the rule as the looks of a single arm, in which a response is no event.
+
+        Parameters
+        ----------
+        patients : array_like of int
+            Numbers of patients at which the rule looks, ascending, from 1 to 2000; the trial ends
+            at the last, in success unless it stops there.
+
+        Examples
+        --------
+        >>> table = ToxicityStopping(limit=0.25).looks([5, 10, 15, 20])
+        >>> table.futile, round(table.operating(1 - 0.4).success, 3)
+        ((2, 5, 8, 12), 0.336)
+        """
+        at = require_numbers_of_patients(patients, MOST_PATIENTS)
+        if any(later <= earlier for earlier, later in pairwise(at)):
+            raise ParameterError(
+                f"looks is {at}; the numbers must rise; give each look once, in order"
+            )
+        few = [
+            None if edge is None else n - edge
+            for n, edge in zip(at, self.boundary(at), strict=True)
+        ]
+        enough = 0 if few[-1] is None else few[-1] + 1
+        return Looks(
+            patients=tuple(at),
+            futile=tuple(few),
+            # Where even no event stops the trial, no number of patients free of it is enough.
+            enough=(*[None] * (len(at) - 1), enough if enough <= at[-1] else None),
+        )
 
     def characteristics(self, probability: float, looks: ArrayLike) -> StoppingCharacteristics:
         """Return what the rule does, exactly.
@@ -117,7 +151,7 @@ class ToxicityStopping:
         probability : float
             True probability of the event in each patient, in [0, 1].
         looks : array_like of int
-            Numbers of patients at which the rule looks, ascending; the trial ends at the last.
+            Numbers of patients at which the rule looks, as in `looks`.
 
         Examples
         --------
@@ -127,32 +161,14 @@ class ToxicityStopping:
         """
         remedy = "give the true probability of the event"
         p = float(require_fraction("probability", probability, remedy, scalar=True))
-        at = require_numbers_of_patients(looks, _MOST)
-        if any(later <= earlier for earlier, later in pairwise(at)):
-            raise ParameterError(
-                f"looks is {at}; the numbers must rise; give each look once, in order"
-            )
-        going = np.ones(1)
-        stop = np.zeros(len(at))
-        events = 0.0
-        before = 0
-        for k, (n, edge) in enumerate(zip(at, self.boundary(at), strict=True)):
-            going = np.convolve(going, binom.pmf(np.arange(n - before + 1), n - before, p))
-            last = n if edge is None else edge - 1
-            ended = going[last + 1 :] if k < len(at) - 1 else going
-            events += float(ended @ np.arange(going.size - ended.size, going.size))
-            stop[k] = min(going[last + 1 :].sum(), 1.0)
-            going = going[: last + 1]
-            before = n
-            # A rule that stops without any event stops at its first look.
-            if not going.size:
-                break
-        leaving = stop.copy()
-        leaving[-1] = 1.0 - stop[:-1].sum()
+        table = self.looks(looks)
+        stop, ends = table.exits(1.0 - p)
+        patients = float((stop + ends) @ np.array(table.patients))
         return StoppingCharacteristics(
-            patients=np.array(at),
+            patients=np.array(table.patients),
             stop=stop,
             stop_by_end=min(float(stop.sum()), 1.0),
-            expected_patients=float(leaving @ np.array(at)),
-            expected_events=events,
+            expected_patients=patients,
+            # Wald's identity: whether the trial goes on depends on the past alone.
+            expected_events=p * patients,
         )

@@ -72,7 +72,9 @@ class ThreePlusThree:
     """
 
     variant: Variant = "confirm"
-    """What follows a level that is too toxic: ``"stop"`` or ``"confirm"``."""
+    """What follows a level that is too toxic. ``"stop"``: the trial ends, and recommends the level
+    below. ``"confirm"``: that level is first brought to six patients, and the trial may go down
+    again."""
 
     def __post_init__(self) -> None:
         if self.variant not in get_args(Variant):

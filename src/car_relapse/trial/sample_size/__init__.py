@@ -4,7 +4,12 @@ Numbers of events and patients are not rounded, so that they can be added up and
 up at the end. Levels are two-sided, and power counts rejections in the direction of the effect.
 """
 
-from car_relapse.trial.sample_size.biologies import Comparison, compare_arms
+from car_relapse.trial.sample_size.biologies import (
+    Comparison,
+    DualBiology,
+    compare_arms,
+    dual_biologies,
+)
 from car_relapse.trial.sample_size.calendar import (
     Calendar,
     Size,
@@ -37,6 +42,7 @@ __all__ = [
     "Calendar",
     "Comparison",
     "Difference",
+    "DualBiology",
     "Proportions",
     "RankTest",
     "Size",
@@ -45,6 +51,7 @@ __all__ = [
     "cumulative_hazards",
     "cumulative_incidences",
     "difference_at",
+    "dual_biologies",
     "event_probability",
     "expected_events",
     "fisher_power",

@@ -15,6 +15,8 @@ these numbers have a closed form (see `cumulative_hazards`):
 
 Events become patients by the share of patients who have one within the horizon. Nobody is lost
 here, and all are followed to the horizon.
+
+`dual_biologies` lists eight such biologies for a control arm.
 """
 
 from __future__ import annotations
@@ -25,14 +27,22 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from car_relapse.errors import ParameterError, require_count
+from car_relapse.errors import ParameterError, require_count, require_fraction
+from car_relapse.followup import Cause
 from car_relapse.trial.sample_size.common_shape import cumulative_hazards
 from car_relapse.trial.sample_size.events import allocation, schoenfeld_events
 from car_relapse.trial.sample_size.proportions import two_proportions
+from car_relapse.trial.virtual.biology import Biology, checked_biology
 
-__all__ = ["Comparison", "compare_arms"]
+__all__ = ["Comparison", "DualBiology", "compare_arms", "dual_biologies"]
 
 Floats = NDArray[np.float64]
+
+_NEGATIVE, _POSITIVE, _DEATH = Cause.ANTIGEN_NEGATIVE, Cause.ANTIGEN_POSITIVE, Cause.DEATH
+# What the stories assume, as factors: of the incidence of antigen-positive relapse where both
+# relapses fall, and where persistence suffers; of the incidence of death where the product is
+# toxic; of the hazard of antigen-positive relapse in the mirage.
+_SYNERGY, _PERSISTENCE_COST, _TOXICITY, _MIRAGE = 0.6, 2.1, 2.4, 2.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +85,7 @@ def _ratio(above: ArrayLike, below: ArrayLike) -> Floats:
     with np.errstate(over="ignore"):
         ratio = np.divide(top, bottom, out=without, where=bottom > 0)
     # What is equal in truth may differ by roundings, and no trial could tell.
-    return np.where(np.abs(ratio - 1.0) < 1e-12, 1.0, ratio)
+    return np.where(np.abs(ratio - 1.0) < 1e-9, 1.0, ratio)
 
 
 def _patients(ratio: float, events_per_patient: float, **design: float) -> float | None:
@@ -160,4 +170,101 @@ def compare_arms(
             float(before[column]), float(after[column]), **design
         ).patients,
         patients_event_free=_patients(any_ratio, float(mean.sum()), **design),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DualBiology:
+    """One story of what a second antigen does."""
+
+    key: str
+    """``S0`` to ``S7``."""
+    name: str
+    """The story in a few words."""
+    experimental: Biology
+    """Hazards of the arm with two antigens."""
+
+
+def dual_biologies(control: Biology, *, escape: float = 0.10) -> tuple[DualBiology, ...]:
+    """Return eight stories of what a second antigen does to the patients of a control arm.
+
+    In S1 to S6 antigen-negative relapse falls to the same incidence. What is left to the other
+    causes is assumed, and differs: their hazards stay (S1, and S6 but for deaths), or they take a
+    stated share of the patients (S2 to S5). In S7 the second antigen does nothing for escape and
+    makes antigen-positive relapse more frequent.
+
+    Parameters
+    ----------
+    control : Biology
+        The arm with one antigen; its causes include antigen-negative and antigen-positive relapse
+        and death.
+    escape : float, optional
+        Incidence of antigen-negative relapse by the horizon with two antigens, below that of the
+        control arm.
+
+    Returns
+    -------
+    tuple of DualBiology
+        From S0, where nothing differs, to S7.
+
+    Raises
+    ------
+    ParameterError
+        When the control arm lacks a cause, `escape` is no drop, or a story would take more
+        patients than there are.
+
+    Examples
+    --------
+    >>> from car_relapse.trial.virtual import Decay
+    >>> one = Biology.from_incidences(
+    ...     {Cause.ANTIGEN_NEGATIVE: 0.25, Cause.ANTIGEN_POSITIVE: 0.20, Cause.DEATH: 0.05},
+    ...     shape=Decay(8), horizon=24,
+    ... )
+    >>> for story in dual_biologies(one):
+    ...     print(story.key, story.experimental.incidence(24).round(3).tolist())
+    S0 [0.25, 0.2, 0.05]
+    S1 [0.1, 0.221, 0.055]
+    S2 [0.1, 0.35, 0.05]
+    S3 [0.1, 0.275, 0.05]
+    S4 [0.1, 0.12, 0.05]
+    S5 [0.1, 0.42, 0.05]
+    S6 [0.1, 0.212, 0.12]
+    S7 [0.209, 0.419, 0.042]
+    """
+    checked_biology("control", control)
+    missing = [c.name for c in (_NEGATIVE, _POSITIVE, _DEATH) if c not in control.causes]
+    if missing:
+        raise ParameterError(
+            f"control has no {missing[0]}; the stories are of antigen-negative and "
+            "antigen-positive relapse and of death; give a hazard for each of the three"
+        )
+    shares = dict(zip(control.causes, control.incidence(control.horizon).tolist(), strict=True))
+    left = float(require_fraction("escape", escape, "give the share of patients", scalar=True))
+    before, positive, death = shares[_NEGATIVE], shares[_POSITIVE], shares[_DEATH]
+    if left >= before:
+        raise ParameterError(
+            f"escape is {left:g} and the control arm has {before:g}; a second antigen lowers it in "
+            "these stories; give less"
+        )
+    fewer = before - left
+
+    def taken(positives: float) -> Biology:
+        return control.reaching({_NEGATIVE: left, _POSITIVE: positives, _DEATH: death})
+
+    stories = (
+        ("null", control),
+        ("escape blocked", control.reaching({_NEGATIVE: left})),
+        ("full replacement", taken(positive + fewer)),
+        ("half replacement", taken(positive + fewer / 2.0)),
+        ("synergy", taken(_SYNERGY * positive)),
+        ("persistence cost", taken(_PERSISTENCE_COST * positive)),
+        (
+            "toxicity cost",
+            control.reaching({_NEGATIVE: left, _DEATH: _TOXICITY * death}),
+        ),
+        ("mirage", control.multiplied({_POSITIVE: _MIRAGE})),
+    )
+    return tuple(
+        DualBiology(key=f"S{number}", name=name, experimental=biology)
+        for number, (name, biology) in enumerate(stories)
     )

@@ -76,7 +76,10 @@ class Difference:
             When an argument is not strictly between 0 and 1, or the power is below alpha / 2.
         """
         z = normal_sum(alpha, power)
-        return z**2 * self.variance / self.value**2 if self.value else math.inf
+        # What is equal in truth may differ by roundings, and no trial could tell.
+        if abs(self.value) <= 1e-9 * max(abs(self.control), abs(self.experimental)):
+            return math.inf
+        return z**2 * self.variance / self.value**2
 
     def power(self, patients: float, *, alpha: float = 0.05) -> float:
         """Return the power of a number of patients, in the direction of the difference.

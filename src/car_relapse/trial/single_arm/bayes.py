@@ -314,7 +314,8 @@ def posterior_looks(
         As in `probability_better`.
     success : float or None, optional
         Stop with success when the probability of any improvement is above this, in (0, 1]. None:
-        never; the trial succeeds when it has not stopped, as a rule for safety wants.
+        never; the trial succeeds when it has not stopped, as a rule for safety wants. Such a rule
+        in terms of the harm, at looks of any numbers, is `trial.dose.ToxicityStopping`.
     futility : float, optional
         Stop without when the probability of an improvement by `gain` is below this, in [0, 1).
     gain : float, optional

@@ -132,16 +132,15 @@ class Looks:
             for n, low, high in zip(self.patients, self.futile, self.enough, strict=True)
         )
 
-    def _walk(self, rate: float, chance: Callable[[int], Floats]) -> Operating:
-        """Follow the count, patient by patient.
+    def _exits(self, chance: Callable[[int], Floats]) -> tuple[Floats, Floats]:
+        """Follow the count, patient by patient; return the stops of either kind at each look.
 
         `chance` of the number of patients so far is the probability that the next one responds,
         for each count.
         """
         going = np.ones(1)  # probability of each count among trials that go on
-        futile, success, expected, before = [], [], 0.0, 0
+        futile, success, before = [], [], 0
         for look, (first, over) in zip(self.patients, self._windows, strict=True):
-            expected += (look - before) * float(going.sum())
             for n in range(before, look):
                 p = chance(n)
                 going = np.append(going * (1.0 - p), 0.0) + np.append(0.0, going * p)
@@ -150,13 +149,48 @@ class Looks:
             success.append(float(going[over:].sum()))
             going[:first] = 0.0
             going[over:] = 0.0
+        # Sums of probabilities round.
+        return np.minimum(futile, 1.0), np.minimum(success, 1.0)
+
+    def _operating(self, rate: float, exits: tuple[Floats, Floats]) -> Operating:
+        futile, success = exits
+        leaving = (futile + success)[:-1]
+        last = self.patients[-1]
+        early = float(leaving @ (last - np.array(self.patients[:-1])))
         return Operating(
             rate=rate,
-            success=min(sum(success), 1.0),
-            early_futility=min(sum(futile[:-1]), 1.0),
-            early_success=min(sum(success[:-1]), 1.0),
-            expected_patients=expected,
+            success=min(float(success.sum()), 1.0),
+            early_futility=min(float(futile[:-1].sum()), 1.0),
+            early_success=min(float(success[:-1].sum()), 1.0),
+            expected_patients=last - early,
         )
+
+    def exits(self, rate: float) -> tuple[Floats, Floats]:
+        """Return the probabilities of stopping for futility and for success at each look.
+
+        Parameters
+        ----------
+        rate : float
+            True response rate, in [0, 1].
+
+        Returns
+        -------
+        futility, success : ndarray
+            One probability per look; together they sum to 1.
+
+        Raises
+        ------
+        ParameterError
+            When `rate` lies outside [0, 1].
+
+        Examples
+        --------
+        >>> trial = Looks(patients=(13, 43), futile=(3, 12), enough=(None, 13))
+        >>> [stops.round(3).tolist() for stops in trial.exits(0.4)]
+        [[0.169, 0.031], [0.0, 0.8]]
+        """
+        p = float(require_fraction("rate", rate, "give a probability of response", scalar=True))
+        return self._exits(lambda n: np.full(n + 1, p))
 
     def operating(self, rate: float) -> Operating:
         """Return how often the trial stops and succeeds at one true response rate.
@@ -176,7 +210,7 @@ class Looks:
             When `rate` lies outside [0, 1].
         """
         p = float(require_fraction("rate", rate, "give a probability of response", scalar=True))
-        return self._walk(p, lambda n: np.full(n + 1, p))
+        return self._operating(p, self.exits(p))
 
     def averaged(self, belief: tuple[float, float]) -> Operating:
         r"""Return the same when the true response rate is not known but has a Beta law.
@@ -212,7 +246,8 @@ class Looks:
         0.11
         """
         a, b = beta_parameters("belief", belief)
-        return self._walk(a / (a + b), lambda n: (a + np.arange(n + 1.0)) / (a + b + n))
+        exits = self._exits(lambda n: (a + np.arange(n + 1.0)) / (a + b + n))
+        return self._operating(a / (a + b), exits)
 
 
 def beta_parameters(name: str, value: tuple[float, float]) -> tuple[float, float]:
