@@ -12,7 +12,7 @@ from car_relapse.figures.style import Quoted, quote
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests.verification import trial_runner  # noqa: E402  # the tests are beside the tools
+from tests.verification import trial_runner, type_one  # noqa: E402  # the tests are beside the tools
 
 CHECKS = ROOT / "tests" / "verification"
 VERDICTS = {"fail": "✗ fail", "not-covered": "not covered", "pass": "✓ pass"}
@@ -79,4 +79,64 @@ def table(found: Sequence[trial_runner.TrialRow]) -> dict[str, object]:
         "caption": "Designs and analyses of trials against values of other programs",
         "head": head,
         "rows": lines,
+    }
+
+
+def level_cells() -> list[type_one.Cell]:
+    """Return every cell of the grid of null scenarios."""
+    return [cell for part in type_one.PARTS for cell in type_one.cells(part)]
+
+
+def level_numbers(cells: Sequence[type_one.Cell]) -> dict[str, Quoted]:
+    """Return what the text quotes of them."""
+    counts = {
+        "level_cells": len(cells),
+        "level_known": len(type_one.KNOWN),
+        "level_missed": sum(not type_one.as_known(cell) for cell in cells),
+        "level_trials": type_one.TRIALS,
+    }
+    return {key: Quoted(value=float(n), text=f"{n:,}") for key, n in counts.items()}
+
+
+def _percent(share: float) -> str:
+    return f"{100.0 * share:.1f}"
+
+
+def level_table(cells: Sequence[type_one.Cell]) -> dict[str, object]:
+    """Return one line per test: its scenarios, its level, and how often it rejects."""
+    groups: dict[str, list[type_one.Cell]] = {}
+    for cell in cells:
+        groups.setdefault(cell.test, []).append(cell)
+    lines = []
+    for test, group in groups.items():
+        kept = [cell for cell in group if (cell.test, cell.scenario) not in type_one.KNOWN]
+        shares = [_percent(cell.share) for cell in sorted(kept, key=lambda cell: cell.share)]
+        spread = " to ".join(dict.fromkeys((shares[0], shares[-1]))) if shares else "\u2013"
+        bound = "at most " if group[0].trials is None else ""
+        verdict = VERDICTS["pass" if all(map(type_one.as_known, group)) else "fail"]
+        lines.append(
+            [
+                test,
+                f"{len(kept)}" + (f" + {len(group) - len(kept)}" if len(kept) < len(group) else ""),
+                bound + _percent(group[0].level),
+                spread,
+                verdict,
+            ]
+        )
+    return {
+        "caption": "How often tests reject where nothing differs",
+        "head": ["Test", "Scenarios: kept + known not to", "Level, %", "Rejects, %", "Verdict"],
+        "rows": lines,
+    }
+
+
+def level_known_table() -> dict[str, object]:
+    """Return the cells that are known not to keep their level, with the reason."""
+    return {
+        "caption": "Where a test is known not to keep its level, and why",
+        "head": ["Test", "Scenario", "Rejects, %", "Why"],
+        "rows": [
+            [row.test, row.scenario, _percent(row.measured), row.reason]
+            for row in type_one.KNOWN.values()
+        ],
     }

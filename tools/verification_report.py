@@ -349,11 +349,14 @@ def main() -> int:
     rows = runner.verify_all(runner.read(CHECKS / "models.csv"))
     groups = by_law(rows)
     trials = trial_report.rows()
+    levels = trial_report.level_cells()
     pairs = [twins.checked(index) for index in range(len(twins.COMPARISONS))]
     speed = benchmarks()
     tables = {
         "laws": law_table(groups),
         "trials": trial_report.table(trials),
+        "levels": trial_report.level_table(levels),
+        "levels-known": trial_report.level_known_table(),
         "twins": twin_table(pairs),
         "identities": {
             "caption": "Identities that hold whatever the numbers",
@@ -389,11 +392,11 @@ def main() -> int:
     (FOLDER / "design.json").write_text(words(design_report.numbers(), source), encoding="utf-8")
     design_report.write(FOLDER)
     numbers = twin_numbers(pairs) | odd_numbers() | machine_text(speed)
-    numbers |= trial_report.numbers(trials)
+    numbers |= trial_report.numbers(trials) | trial_report.level_numbers(levels)
     numbers["identities"] = count(len(tables["identities"]["rows"]))
     (FOLDER / "verification.json").write_text(words(numbers, source), encoding="utf-8")
     failed = sum(row.verdict != "pass" for row in rows) + sum(not pair.passed for pair in pairs)
-    failed += trial_report.missed(trials)
+    failed += trial_report.missed(trials) + round(numbers["level_missed"].value)
     values = len(rows) + len(trials)
     print(f"{values} reference values, {len(pairs)} twins, {failed} failed")
     return 1 if failed else 0

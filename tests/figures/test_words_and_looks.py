@@ -110,6 +110,8 @@ SCALE = {
     "looks-price": set(),
     "shared-control": set(),
     "wrong-history": set(),
+    "protocol-open-points": set(),
+    "protocol-choices": set(),
 }
 
 

@@ -22,6 +22,8 @@ A CAR-T cell in 29 % and *30* % and ``CAR-T 5 %`` code :cite:p:`three2020` :cite
 
 So :math:`q^n`. Then (:math:`r`), :math:`s` and the :math:`t`-th.
 
+Of *one*, *two* and :math:`v`, *four*.
+
 See `doi:10.1182/blood.2021 <https://doi.org/10.1182/blood.2021>`_ or `doi of it <https://a.b/c>`_.
 
 .. bibliography::
@@ -67,6 +69,10 @@ def test_a_formula_is_not_parted_from_the_marks_that_touch_it(page: str) -> None
     assert re.search("Then " + kept.format(r"\(", "r", r"\),") + " <span", page)
     assert re.search(r'\), *</span> <span class="math[^>]*>\\\(s\\\)</span> and', page)
     assert re.search(r'<span class="math[^>]*>\\\(t\\\)</span>-th', page)
+
+
+def test_each_mark_of_a_paragraph_stays_where_it_was(page: str) -> None:
+    assert r"Of one, two and \(v\), four." in re.sub(r"</?(?:span|em)[^>]*>", "", page)
 
 
 def test_a_doi_may_be_broken_at_its_joints_and_leads_where_it_did(page: str) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import trial_report
 
 from tests.verification import trial_runner
+from tests.verification.type_one import Cell
 
 TABLE = trial_runner.read(trial_report.CHECKS / "trials.csv")
 
@@ -48,3 +49,19 @@ def test_one_missed_value_shows_in_its_topic():
     assert [line[-1] for line in lines].count("not covered") == 1
     assert trial_report.missed(rows) == 2
     assert trial_report.numbers(rows)["trial_missed"].text == "2"
+
+
+def test_levels_are_told_by_test_and_a_cell_that_is_off_is_counted() -> None:
+    made = [
+        Cell(test="one", scenario=f"s{i}", level=0.05, share=share, trials=4000)
+        for i, share in enumerate((0.048, 0.055))
+    ]
+    exact = Cell(test="two", scenario="s", level=0.05, share=0.031, trials=None)
+    off = Cell(test="three", scenario="s", level=0.05, share=0.09, trials=4000)
+    rows = trial_report.level_table([*made, exact, off])["rows"]
+    assert rows[0] == ["one", "2", "5.0", "4.8 to 5.5", "✓ pass"]
+    assert rows[1] == ["two", "1", "at most 5.0", "3.1", "✓ pass"]
+    assert rows[2][-1] == "✗ fail"
+    numbers = trial_report.level_numbers([*made, exact, off])
+    assert (numbers["level_cells"].value, numbers["level_missed"].value) == (4, 1)
+    assert all(len(row) == 4 and row[3] for row in trial_report.level_known_table()["rows"])

@@ -55,6 +55,8 @@ BAD = {
                                 "remove one"),
     "a guessed source": ("certainty: assumed\n  - what: All", "certainty: measured\n  - what: All",
                          "doi is empty", "add the DOI"),
+    "visits in disorder": ("  name: dual", "  name: dual\n  visits: [3, 1]", "must ascend",
+                           "sort"),
     "a seed below 0": ("seed: 20261127", "seed: -1", "seed is -1", ">= 0"),
     "a tab": ("  alpha: 0.05", "\talpha: 0.05", "not YAML", "indent"),
     "a quote that never ends": ("name: dual", 'name: "dual', "not YAML", "quote"),

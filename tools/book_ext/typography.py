@@ -21,6 +21,15 @@ JOINTS = re.compile(r"(?<!doi:10\.)(?<=[/.])(?=\w)")
 LEFT_ALONE = (nodes.literal, nodes.literal_block, nodes.math, nodes.math_block, nodes.raw)
 
 
+def _place(node: nodes.Node) -> int:
+    """Return where a node stands in its parent: the node itself, not one with the same words.
+
+    `Element.index` and `Element.replace` compare texts by what they say, and a paragraph may hold
+    two that say no more than a full stop.
+    """
+    return next(i for i, child in enumerate(node.parent.children) if child is node)
+
+
 class Unbroken(SphinxPostTransform):
     """Wrap the term in an inline element of class `unbroken`, which the style sheet keeps whole."""
 
@@ -34,22 +43,20 @@ class Unbroken(SphinxPostTransform):
                 continue
             words = PERCENT.sub(NO_BREAK, text.astext())
             # A computed number is a node of its own, and the sign starts the next one.
-            before = parent[parent.index(text) - 1] if parent.index(text) else None
+            at = _place(text)
+            before = parent[at - 1] if at else None
             if words.startswith(" %") and before is not None and before.astext()[-1:].isdigit():
                 words = NO_BREAK + words[1:]
             parts = TERM.split(words)
             if words == text.astext() and len(parts) == 1:
                 continue
-            parent.replace(
-                text,
-                [
-                    nodes.inline(part, part, classes=["unbroken"])
-                    if TERM.fullmatch(part)
-                    else nodes.Text(part)
-                    for part in parts
-                    if part
-                ],
-            )
+            parent[at : at + 1] = [
+                nodes.inline(part, part, classes=["unbroken"])
+                if TERM.fullmatch(part)
+                else nodes.Text(part)
+                for part in parts
+                if part
+            ]
 
 
 class UnbrokenFormulas(SphinxPostTransform):
@@ -61,12 +68,12 @@ class UnbrokenFormulas(SphinxPostTransform):
     def run(self, **_: Any) -> None:
         for formula in list(self.document.findall(nodes.math)):
             whole = nodes.inline(classes=["unbroken"])
-            parent, at = formula.parent, formula.parent.index(formula)
+            parent, at = formula.parent, _place(formula)
             before, after = parent[at - 1] if at else None, parent[at + 1 : at + 2]
             left = self._cut(before, TOUCHING[0])
             right = self._cut(after[0] if after else None, TOUCHING[1])
             if left or right:
-                parent.replace(formula, whole)
+                parent[at] = whole
                 whole += [nodes.Text(left), formula, nodes.Text(right)]
 
     @staticmethod
@@ -79,7 +86,7 @@ class UnbrokenFormulas(SphinxPostTransform):
         # A word with several parts may well be broken; a bracket or a full stop may not.
         if not part or any(letter.isalnum() for letter in part):
             return ""
-        node.parent.replace(node, nodes.Text(touching.sub("", node.astext(), count=1)))
+        node.parent[_place(node)] = nodes.Text(touching.sub("", node.astext(), count=1))
         return part
 
 

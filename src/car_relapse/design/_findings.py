@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from car_relapse.design._words import percent, share
 from car_relapse.design.plan import BiologyPlan, Plan, harm, is_harm
 from car_relapse.design.sections import EndpointSection
-from car_relapse.trial.virtual import Performance
+from car_relapse.followup import Cause
+from car_relapse.trial.virtual import Biology, Performance
 
 __all__: list[str] = []
 
@@ -87,28 +88,39 @@ def _of_the_design(plan: Plan) -> Iterator[str]:
 
 
 def _false_mechanism(plan: Plan) -> Iterator[str]:
-    """Say where Gray's test finds an effect on a cause whose hazard did not change."""
+    """Say where incidences differ although the hazard of their cause did not change."""
     level = plan.scenario.design.alpha
-    for biology, endpoint, row in _counted(plan):
-        if endpoint.test not in ("gray", "incidence") or endpoint.causes is None:
-            continue
+    for biology in plan.biologies:
         control, experimental = (arm.biology for arm in biology.version.trial.arms)
-        month = plan.scenario.last_month
-        hazards = [
-            sum(
-                float(a)
-                for c, a in zip(b.causes, b.cumulative_hazard(month), strict=True)
-                if c in (endpoint.causes or ())
-            )
-            for b in (control, experimental)
+        rows = [
+            f"{endpoint.label} in {share(row)}"
+            for endpoint, row in zip(plan.scenario.endpoints.all, biology.performance, strict=True)
+            if endpoint.test in ("gray", "incidence")
+            and endpoint.causes is not None
+            and control != experimental
+            and _same_hazard(control, experimental, endpoint.causes, plan.scenario.last_month)
+            and row.rejected - level > 4.0 * row.rejected_error
         ]
-        same = abs(hazards[1] - hazards[0]) < 1e-9 * max(hazards)
-        if same and row.rejected - level > 4.0 * row.rejected_error:
+        if rows:
             yield (
-                f"**{biology.name}: an effect that is none.** {endpoint.label}, rejects in "
-                f"{share(row)} of the trials although the hazard of that cause is the same in "
-                "both arms: another cause takes its candidates."
+                f"**{biology.name}: an effect that is none.** The hazard of the cause is the same "
+                "in both arms, and yet trials reject, because another cause takes its candidates: "
+                f"{'; '.join(rows)}."
             )
+
+
+def _same_hazard(
+    control: Biology, experimental: Biology, causes: tuple[Cause, ...], month: float
+) -> bool:
+    sums = [
+        sum(
+            float(hazard)
+            for cause, hazard in zip(arm.causes, arm.cumulative_hazard(month), strict=True)
+            if cause in causes
+        )
+        for arm in (control, experimental)
+    ]
+    return abs(sums[1] - sums[0]) < 1e-9 * max(sums)
 
 
 def _harm(plan: Plan) -> Iterator[str]:

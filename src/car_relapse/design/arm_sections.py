@@ -69,7 +69,7 @@ class EngineSection:
     """Fraction of the killing rate that each receptor of a bicistronic product reaches alone."""
     burden: float | None = None
     """Median burden at infusion, cells; that of the population by default."""
-    patients: int = 20_000
+    patients: int = 10_000
     """Virtual patients behind the hazards, from 1,000."""
     deaths: float = 0.0
     """Share of the patients who would die in remission by the end of follow-up if nothing else
@@ -80,7 +80,7 @@ class EngineSection:
     def __post_init__(self) -> None:
         choice("population", self.population, get_args(Patients))
         require_count(
-            "patients", self.patients, "give 20000 or so", minimum=1000, maximum=2_000_000
+            "patients", self.patients, "give 10000 or so", minimum=1000, maximum=2_000_000
         )
         deaths = require_fraction("deaths", self.deaths, "give a share below 1", scalar=True)
         if deaths == 1.0:

@@ -6,8 +6,6 @@ bit, wherever and on however many workers it was made.
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 import os
 import sys
@@ -17,9 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from car_relapse.design._findings import event_free, findings
+from car_relapse.design._results import results
 from car_relapse.design._words import percent, share
 from car_relapse.design.assumptions import assumptions
-from car_relapse.design.plan import BiologyPlan, EndpointSize, Plan, harm, is_harm
+from car_relapse.design.plan import BiologyPlan, EndpointSize, Plan, is_harm
 from car_relapse.design.sections import cause_name
 from car_relapse.errors import ScenarioError, require_instance
 from car_relapse.followup import Cause
@@ -73,7 +72,7 @@ def write_report(plan: Plan, folder: str | os.PathLike[str], *, source: str = ""
         place.mkdir(parents=True, exist_ok=True)
         for name, drawing in figures.items():
             _save(drawing, place / name)
-        (place / "results.csv").write_text(_results(plan), encoding="utf-8")
+        (place / "results.csv").write_text(results(plan), encoding="utf-8")
         report = place / "report.md"
         report.write_text(report_text(plan, figures, source=source), encoding="utf-8")
     except OSError as problem:
@@ -394,31 +393,3 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
         return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
 
     return "\n".join([line(heads), line(["---"] * len(heads)), *map(line, rows)])
-
-
-def _results(plan: Plan) -> str:
-    """Return the numbers of the report as a table of full precision."""
-    stream = io.StringIO()
-    out = csv.writer(stream, lineterminator="\n")
-    out.writerow(
-        (
-            "biology", "endpoint", "closed_form", "calendar_formula", "events", "hazard_ratio",
-            "formula_power", "simulated_size", "simulated_size_error", "patients", "trials",
-            "rejected", "rejected_error", "rejected_harm", "estimate", "estimate_error", "truth",
-            "bias", "coverage", "failed",
-        )
-    )  # fmt: skip
-    for biology in plan.biologies:
-        for size, row in zip(biology.sizes, biology.performance, strict=True):
-            formula, found = size.formula, size.simulated
-            out.writerow(
-                "" if cell is None else cell
-                for cell in (
-                    biology.name, size.endpoint.label, formula.closed_form, formula.calendar,
-                    formula.events, formula.hazard_ratio, formula.power,
-                    found and found.exact, found and found.std_error, plan.patients, row.trials,
-                    row.rejected, row.rejected_error, harm(row, size.endpoint), row.estimate,
-                    row.estimate_error, row.truth, row.bias, row.coverage, row.failed,
-                )
-            )  # fmt: skip
-    return stream.getvalue()

@@ -205,6 +205,7 @@ class TrialScenario:
             biology = (
                 engine.biology if engine is not None else self._stated(section, control.biology)
             )
+        with _under("experimental"):
             # Stated as a change of the control arm, it has that arm's chance of remission.
             response = self._response(self.experimental, section, engine or control_engine)
             arm = self._arm(self.experimental, biology, response, self.design.allocation)

@@ -73,13 +73,13 @@ def reasons(w: Writer) -> Section:
                     "antigen-positive relapse. "
                     "Or the T cells stay, and cells without the target grow under their eyes: "
                     "antigen-negative relapse.",
-                    "Of {lamble_relapses} relapses after one CD19 product, {lamble_positive} were "
-                    "antigen-positive, {lamble_negative} antigen-negative, and {lamble_switch} had "
-                    "switched lineage ({@phenotype}).",
+                    "Of {lamble_relapses} relapses after CAR-T cells for CD19 alone, "
+                    "{lamble_positive} were antigen-positive, {lamble_negative} antigen-negative, "
+                    "and {lamble_switch} had switched lineage ({@phenotype}).",
                     "A second target acts on the second mechanism only. "
-                    "It cannot keep T cells alive: of {amelia_infused} children who received one "
-                    "product against two antigens, {amelia_cr} had a remission, and after a year "
-                    "event-free survival was {amelia_efs} ({@amelia}).",
+                    "It cannot keep T cells alive: of {amelia_infused} children and young adults "
+                    "who received one product against two antigens, {amelia_cr} had a remission, "
+                    "and after a year event-free survival was {amelia_efs} ({@amelia}).",
                 ),
             ),
             Section(
