@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from car_relapse.design import Plan, example_text, parse_trial, plan_trial
 from car_relapse.protocol import Document, draft
-from car_relapse.protocol.document import Blank, Line, Paragraph, Section, Table, Value
+from car_relapse.protocol.document import Blank, Value, lines_in
 from car_relapse.trial.virtual import run
 from tests.claims.registry import data_claim
 
@@ -40,18 +40,10 @@ def test_the_same_trial_shows_the_mechanism_where_it_shows_no_benefit() -> None:
     assert min(mechanism[n] for n in ("half comes back", "T cells fade sooner")) > 0.85
 
 
-def _lines(block: Paragraph | Table | Section) -> list[Line]:
-    if isinstance(block, Section):
-        return [line for inner in block.blocks for line in _lines(inner)]
-    if isinstance(block, Table):
-        return [*block.header, *(cell for row in block.rows for cell in row)]
-    return [block.runs]
-
-
 def _kinds(title: str) -> tuple[int, int]:
     """Return how many values and how many blanks a section has."""
     section = next(s for s in _document().sections if s.title == title)
-    runs = [run for line in _lines(section) for run in line]
+    runs = [run for line in lines_in(section) for run in line]
     values = {r.key for r in runs if isinstance(r, Value)}
     return len(values), len({r.key for r in runs if isinstance(r, Blank)})
 

@@ -27,7 +27,7 @@ from car_relapse.figures.style import (
 )
 from car_relapse.followup import Cause
 from car_relapse.protocol import Document, draft
-from car_relapse.protocol.document import Blank, Line, Paragraph, Section, Table, Value
+from car_relapse.protocol.document import Blank, Value, lines_in
 from car_relapse.trial.virtual import Trial
 
 __all__ = ["protocol_choices", "protocol_open_points", "protocol_powers", "protocol_scenario"]
@@ -225,14 +225,6 @@ def protocol_choices() -> Drawing:
     )
 
 
-def _lines(block: Paragraph | Table | Section) -> list[Line]:
-    if isinstance(block, Section):
-        return [line for inner in block.blocks for line in _lines(inner)]
-    if isinstance(block, Table):
-        return [*block.header, *(cell for row in block.rows for cell in row)]
-    return [block.runs]
-
-
 def protocol_open_points(document: Document | None = None) -> Drawing:
     """Draw, for each section of a protocol, how much is computed and how much is left open.
 
@@ -248,7 +240,7 @@ def protocol_open_points(document: Document | None = None) -> Drawing:
     rows = document.sections[:-1]
     open_points, computed = np.zeros((2, len(rows)))
     for place, section in enumerate(rows):
-        runs = [run for block in section.blocks for line in _lines(block) for run in line]
+        runs = [run for line in lines_in(section) for run in line]
         open_points[place] = len({r.key for r in runs if isinstance(r, Blank)})
         computed[place] = len({r.key for r in runs if isinstance(r, Value)})
     names = [s.title.removeprefix("Appendix: ").capitalize() for s in rows]

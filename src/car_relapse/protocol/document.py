@@ -183,10 +183,7 @@ class Document:
             if isinstance(item, Paragraph):
                 yield item.runs
             elif isinstance(item, Numbered):
-                yield item.table.caption
-                yield from item.table.header
-                for row in item.table.rows:
-                    yield from row
+                yield from lines_in(item.table)
 
     @property
     def blanks(self) -> tuple[Blank, ...]:
@@ -261,6 +258,20 @@ class Document:
             replace(s, blocks=tuple(block(b) for b in s.blocks)) for s in self.sections
         )
         return replace(self, title=line(self.title), notice=line(self.notice), sections=sections)
+
+
+def lines_in(block: Paragraph | Table | Section) -> Iterator[Line]:
+    """Yield every line of text within a block."""
+    if isinstance(block, Section):
+        for inner in block.blocks:
+            yield from lines_in(inner)
+    elif isinstance(block, Table):
+        yield block.caption
+        yield from block.header
+        for row in block.rows:
+            yield from row
+    else:
+        yield block.runs
 
 
 def plain(line: Line) -> str:

@@ -15,7 +15,15 @@ from car_relapse.protocol._facts import facts_of, key_secondary
 from car_relapse.protocol._sources import SOURCES
 from car_relapse.protocol._wording import endpoint
 from car_relapse.protocol.choices import Choices
-from car_relapse.protocol.document import Blank, Document, Paragraph, Section, Table, Writer
+from car_relapse.protocol.document import (
+    Blank,
+    Document,
+    Paragraph,
+    Section,
+    Table,
+    Writer,
+    lines_in,
+)
 from car_relapse.protocol.markdown import to_markdown
 from car_relapse.protocol.word import to_docx
 
@@ -95,10 +103,7 @@ def _places(sections: tuple[Section, ...]) -> tuple[tuple[Blank, str], ...]:
             for inner in block.blocks:
                 walk(inner, block.title)
             return
-        lines = [block.runs] if isinstance(block, Paragraph) else []
-        if isinstance(block, Table):
-            lines = [block.caption, *block.header, *(cell for row in block.rows for cell in row)]
-        for line in lines:
+        for line in lines_in(block):
             for run in line:
                 if isinstance(run, Blank):
                     found.setdefault(run.key, (run, title))
