@@ -81,6 +81,10 @@ SCALE = {
     "density-thresholds": set(),
     "density-lines": {"0.4", "0.8", "1.2"},
     "density-switching": set(),
+    # The month and the power, the trial's size, and what is read off the axes.
+    "endpoint-sizes": {"24", "80"},
+    "endpoint-power": {"100", "200"},
+    "endpoint-choice": {"12", "30", "40", "80"},
     "engager-levels": {"100"},
     "engager-cycles": {"1", "2", "3", "5"},
     "engager-hook": {"100"},

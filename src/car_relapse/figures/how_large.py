@@ -128,11 +128,11 @@ def endpoint_sizes() -> Drawing:
         for place, row in enumerate(rows):
             if row.compared.event_free_ratio > 1.0:
                 right.text(
-                    row.any_hazards["EFS"] * 1.35, place + 0.25, "harm", fontsize=8.5, va="center"
+                    row.any_hazards["EFS"] * 1.35, place + 0.25, "harm", fontsize=9, va="center"
                 )
         for infused in seeds:
             right.plot([infused, infused], [-0.62, -0.95], color=INK, linewidth=1.4)
-        right.text(seeds[0] * 0.9, -0.2, "seed trials,\ninfused", fontsize=8.5, ha="left", va="top")
+        right.text(seeds[0] * 0.9, -0.2, "seed trials,\ninfused", fontsize=9, ha="left", va="top")
         right.set_xscale("log")
         right.set_xlim(10, 13_000)
         right.set_ylim(len(rows) - 0.4, -1.0)
@@ -166,7 +166,8 @@ def endpoint_sizes() -> Drawing:
         numbers=numbers,
         data={
             "story": np.arange(len(rows), dtype=float),
-            **{_key(name): values for name, values in needed.items()},
+            # As drawn: where no number is enough, at the end of the axis.
+            **{_key(name): np.minimum(values, _NEVER) for name, values in needed.items()},
             "negative": np.array([row.compared.experimental[0] for row in rows]),
             "positive": np.array([row.compared.experimental[1] for row in rows]),
             "death": np.array([row.compared.experimental[2] for row in rows]),
@@ -209,7 +210,8 @@ def endpoint_power() -> Drawing:
         ax.grid(axis="y", visible=False)
         ax.legend(loc="lower left", bbox_to_anchor=(-0.3, 1.0), ncols=2, fontsize=9)
     for row in rows:
-        numbers[f"{row.story.key}_gain"] = percent(_free(row))
+        word = "gain" if _free(row) >= 0 else "loss"
+        numbers[f"{row.story.key}_{word}"] = percent(abs(_free(row)))
     errors = [row.power[name][1] for row in rows for name in _SHOWN]
     numbers["largest_error"] = percent(max(errors), 1)
     n = {key: value.text for key, value in numbers.items()}
@@ -219,7 +221,7 @@ def endpoint_power() -> Drawing:
         "turns the order round, and Gray's test finds less escape in S7.",
         alt="Rejections in per cent of trials of 200 responders, stories ordered by the gain in "
         f"event-free survival at two years. The share of relapses rejects in {n['S5_share']} (S5, "
-        f"where {n['S5_gain'].lstrip('-')} of 100 patients lose), {n['S2_share']} (S2), "
+        f"where {n['S5_loss']} of 100 patients lose), {n['S2_share']} (S2), "
         f"{n['S1_share']} (S1) and {n['S4_share']} (S4, {n['S4_gain']} gain). Event-free survival: "
         f"{n['S4_efs']} (S4), {n['S1_efs']} (S1), {n['S2_efs']} (S2), for harm {n['S5_efs']} (S5) "
         f"and {n['S7_efs']} (S7). Escape by its hazard: {n['S1_hazard']} (S1), {n['S5_hazard']} "

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
-from car_relapse.figures.style import CURED, INK, NEGATIVE, NEUTRAL, POSITIVE
+from car_relapse.figures.style import CURED, INK, NEGATIVE, POSITIVE
 from car_relapse.followup import Cause
 from car_relapse.parameters import default
 from car_relapse.trial.sample_size import (
@@ -69,9 +69,11 @@ ENDPOINTS: Mapping[str, Analysis] = {
 #: Those with a formula.
 FORMULAS = ("escape hazard", "Gray", "escape at 24", "EFS", "RMST")
 COLOURS: Mapping[str, str] = {
-    "escape hazard": NEGATIVE, "Gray": NEUTRAL, "escape at 24": POSITIVE, "EFS": CURED,
-    "RMST": CURED, "share": INK,
-}  # fmt: skip
+    "escape hazard": NEGATIVE,
+    "Gray": INK,
+    "EFS": CURED,
+    "share": POSITIVE,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
