@@ -36,4 +36,4 @@ def test_keys_say_what_they_hold_and_where_they_stand():
     terms = {key.name: design_pages.DesignKeys.term(key) for key in design.keys}
     assert terms["alpha"] == "`alpha`: number, `0.05` by default"
     assert terms["plan_for"] == "`plan_for`: text, needed"
-    assert design_pages.places(sections()[0]) == "Top of the file"
+    assert design_pages.places(sections()[0]) == "the top of the file"

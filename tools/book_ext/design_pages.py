@@ -35,7 +35,7 @@ def code(text: str) -> str:
 
 def places(section: Section) -> str:
     """Return where a section may stand, in words."""
-    return ", ".join(f"`{place}`" for place in section.places if place) or "Top of the file"
+    return ", ".join(f"`{place}`" for place in section.places if place) or "the top of the file"
 
 
 class Pairs(TableDirective):
@@ -63,7 +63,7 @@ class DesignKeys(Pairs):
         """Return the lists, each under its places in a file."""
         found: list[nodes.Node] = []
         for section in sections():
-            found.append(nodes.rubric("", "", *self.inline(places(section)).children))
+            found.append(self.inline(f"**Keys of** {places(section)}"))
             found.append(self.inline(code(section.says)))
             found.append(self.pairs((self.term(key), code(key.means)) for key in section.keys))
         return found
