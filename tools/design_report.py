@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
-from pathlib import Path
 
 from car_relapse import design
 from car_relapse.design._drawings import drawings
 from car_relapse.design._findings import findings
 from car_relapse.design.plan import is_harm
-from car_relapse.design.report import report_text
 from car_relapse.figures.style import Drawing, Quoted, percent, quote
 
 EXAMPLE = "how-large"
@@ -37,7 +35,7 @@ def power_table() -> dict[str, object]:
         [
             biology.name,
             *(
-                f"{percent(row.rejected, 1).text} ± {percent(row.rejected_error, 1).text}"
+                f"{percent(row.rejected, 1).text}\u00a0±\u00a0{percent(row.rejected_error, 1).text}"
                 + (" (harm)" if is_harm(row, endpoint) else "")
                 for endpoint, row in zip(endpoints, biology.performance, strict=True)
             ),
@@ -66,11 +64,6 @@ def figure() -> Drawing:
     return drawings(plan())["power"]
 
 
-def text() -> str:
-    """Return the report as the command writes it."""
-    return report_text(plan(), drawings(plan()))
-
-
 def numbers() -> dict[str, Quoted]:
     """Return what the page quotes."""
     found = plan()
@@ -87,8 +80,3 @@ def numbers() -> dict[str, Quoted]:
         "power": percent(row.rejected, 1),
         "power_error": percent(row.rejected_error, 1),
     }
-
-
-def write(folder: Path) -> None:
-    """Write the report where the page finds it."""
-    (folder / "design-report.md").write_text(text(), encoding="utf-8")

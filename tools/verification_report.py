@@ -390,7 +390,6 @@ def main() -> int:
     make_figures.write("calibration-profiles", profiles(), source, FOLDER)
     make_figures.write("design-power", design_report.figure(), source, FOLDER)
     (FOLDER / "design.json").write_text(words(design_report.numbers(), source), encoding="utf-8")
-    design_report.write(FOLDER)
     numbers = twin_numbers(pairs) | odd_numbers() | machine_text(speed)
     numbers |= trial_report.numbers(trials) | trial_report.level_numbers(levels)
     numbers["identities"] = count(len(tables["identities"]["rows"]))

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from itertools import pairwise
+from urllib.parse import unquote
 
 from pybtex.database import Entry
 
@@ -131,5 +132,6 @@ def cited_in(text: str) -> set[str]:
 
 def linked_dois(text: str) -> set[str]:
     """Return every DOI that a notebook links to."""
-    # A DOI may hold pairs of brackets, as those of The Lancet do.
-    return set(re.findall(r"\(https?://doi\.org/(10\.\d{4,9}/(?:\([^()\s]*\)|[^()\s])+)\)", text))
+    # A DOI may hold pairs of brackets, as those of The Lancet do; some write those as %28 and %29.
+    pattern = r"\(https?://doi\.org/(10\.\d{4,9}/(?:\([^()\s]*\)|[^()\s])+)\)"
+    return {unquote(doi) for doi in re.findall(pattern, text)}

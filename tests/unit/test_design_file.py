@@ -25,14 +25,14 @@ BAD = {
     "an unknown key": ("follow_up: 24", "folow_up: 24", "'folow_up'", "did you mean 'follow_up'?"),
     "an unknown section": ("simulation:", "simulations:", "'simulations'", "'simulation'?"),
     "a key of another section": ("alpha: 0.05", "alphabet: 1", "'alphabet'", "'alpha'?"),
-    "an unknown cause": ("20, death: 0.05}", "20, deaths: 0.05}", "'deaths'", "'death'?"),
+    "an unknown cause": ("    death: 0.05", "    deaths: 0.05", "'deaths'", "'death'?"),
     "an unknown test": ("{test: gray,", "{test: grey,", "test is 'grey'", "choose one"),
     "a test without its month": (", month: 24}\n    - {test: log", "}\n    - {test: log",
                                  "month is None", "give it"),
     "a month that nobody reaches": ("mean, month: 24", "mean, month: 30", "month is 30",
                                     "follow longer"),
-    "shares above 1": ("{antigen_negative: 0.25, antigen_positive: 0.20",
-                       "{antigen_negative: 0.75, antigen_positive: 0.20", "below 1", "lower"),
+    "shares above 1": ("  incidences:\n    antigen_negative: 0.25",
+                       "  incidences:\n    antigen_negative: 0.75", "below 1", "lower"),
     "a biology that cannot be": ("reaching: {antigen_negative: 0.10}",
                                  "reaching: {antigen_negative: 1.10}", "1.1", "share"),
     "no such biology": ("plan_for: S1 escape blocked", "plan_for: S9", "plan_for is 'S9'",
@@ -53,7 +53,7 @@ BAD = {
     "nothing after a key": ("patients: 200 ", "patients: ", "it is empty", "remove the key"),
     "a key that stands twice": ("  power: 0.80", "  alpha: 0.01\n  power: 0.80", "'alpha'",
                                 "remove one"),
-    "a guessed source": ("certainty: assumed\n  - what: All", "certainty: measured\n  - what: All",
+    "a guessed source": ("certainty: assumed\n  - what", "certainty: measured\n  - what",
                          "doi is empty", "add the DOI"),
     "visits in disorder": ("  name: dual", "  name: dual\n  visits: [3, 1]", "must ascend",
                            "sort"),
@@ -89,7 +89,7 @@ def test_a_bad_file_is_refused_with_line_value_and_remedy(case):
 
 
 def test_a_missing_key_is_named_with_its_section():
-    with pytest.raises(ScenarioError, match=r"line 8, design: the key 'follow_up' is missing"):
+    with pytest.raises(ScenarioError, match=r"line 11, design: the key 'follow_up' is missing"):
         parse_trial(TEXT.replace("  follow_up: 24 ", "  # follow_up: 24 "))
 
 

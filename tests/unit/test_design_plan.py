@@ -149,7 +149,7 @@ def test_the_report_says_all_that_it_must(folder):
         assert f"\n## {heading}\n" in report
     assert "teaching model, not guidance for care" in report
     assert "**worse: success without benefit.**" in report
-    assert "**worse: harm would be seen**" in report
+    assert "**worse: harm would be seen.**" in report
     assert "**The share of relapses of one kind misleads.**" in report
     assert "| They say so. | measured | doi:10.1000/182 |" in report
     assert "| seed | 3 |" in report

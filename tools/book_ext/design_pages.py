@@ -1,6 +1,6 @@
 """The page on the design command: its keys and its errors, from the reader itself.
 
-``{design-keys}``    every section that a scenario file may hold, as one table each
+``{design-keys}``    every section that a scenario file may hold, with its keys
 ``{design-errors}``  what the reader says of an example file with one mistake in it
 
 Each line in the body of ``design-errors`` is one mistake, as ``right => wrong``: a text of the
@@ -10,15 +10,15 @@ example file, and what stands there instead.
 from __future__ import annotations
 
 import re
-from typing import Any, ClassVar
+from collections.abc import Iterable
+from typing import Any
 
 from docutils import nodes
-from docutils.parsers.rst import directives
-from scrolling import TableDirective
+from scrolling import TableDirective, plain
 from sphinx.application import Sphinx
 
 from car_relapse.design import example_text, parse_trial
-from car_relapse.design.keys import Section, sections
+from car_relapse.design.keys import Key, Section, sections
 from car_relapse.errors import ScenarioError
 
 SOURCE = "trial.yaml"
@@ -35,26 +35,46 @@ def code(text: str) -> str:
 
 def places(section: Section) -> str:
     """Return where a section may stand, in words."""
-    return ", ".join(f"`{place}`" for place in section.places if place) or "top of the file"
+    return ", ".join(f"`{place}`" for place in section.places if place) or "Top of the file"
 
 
-class DesignKeys(TableDirective):
-    """One table for each kind of section."""
+class Pairs(TableDirective):
+    """What directives share that make a list of terms with a paragraph each."""
+
+    def pairs(self, rows: Iterable[tuple[str, str]]) -> nodes.definition_list:
+        """Return a list; a table would break long keys on a phone."""
+        return nodes.definition_list(
+            "",
+            *(
+                nodes.definition_list_item(
+                    "",
+                    nodes.term("", "", *self.inline(term).children),
+                    nodes.definition("", self.inline(words)),
+                )
+                for term, words in rows
+            ),
+        )
+
+
+class DesignKeys(Pairs):
+    """One list for each kind of section."""
 
     def run(self) -> list[nodes.Node]:
-        """Return the tables."""
-        head = ("Key", "Holds", "Default", "Means")
-        return [
-            self.table(
-                f"{section.says} ({places(section)})",
-                head,
-                [
-                    [f"`{key.name}`", code(key.holds), key.default, code(key.means)]
-                    for key in section.keys
-                ],
-            )
-            for section in sections()
-        ]
+        """Return the lists, each under its places in a file."""
+        found: list[nodes.Node] = []
+        for section in sections():
+            found.append(nodes.rubric("", "", *self.inline(places(section)).children))
+            found.append(self.inline(code(section.says)))
+            found.append(self.pairs((self.term(key), code(key.means)) for key in section.keys))
+        return found
+
+    @staticmethod
+    def term(key: Key) -> str:
+        """Return a key with what it holds."""
+        default = key.default
+        if default and default != "needed":
+            default = f"`{default}` by default"
+        return f"`{key.name}`: " + ", ".join(filter(None, (code(key.holds), default)))
 
 
 def said(text: str, right: str, wrong: str) -> str:
@@ -68,15 +88,14 @@ def said(text: str, right: str, wrong: str) -> str:
     raise ValueError(f"the reader takes {wrong!r} for {right!r}")
 
 
-class DesignErrors(TableDirective):
+class DesignErrors(Pairs):
     """Mistakes, and what is said of them."""
 
     has_content = True
     required_arguments = 1
-    option_spec: ClassVar[dict[str, Any]] = {"caption": directives.unchanged_required}
 
     def run(self) -> list[nodes.Node]:
-        """Return the table."""
+        """Return the list."""
         text = example_text(self.arguments[0])
         rows = []
         for line in filter(str.strip, self.content):
@@ -85,8 +104,8 @@ class DesignErrors(TableDirective):
                 message = said(text, right, wrong)
             except ValueError as problem:
                 raise self.error(f"design-errors: {problem}") from problem
-            rows.append([f"`{wrong}`", f"`{message}`"])
-        return [self.table(self.options["caption"], ("In the file", "What is said"), rows)]
+            rows.append((f"`{wrong}`", plain(message)))
+        return [self.pairs(rows)]
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

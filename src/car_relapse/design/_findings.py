@@ -132,8 +132,8 @@ def _harm(plan: Plan) -> Iterator[str]:
         ]
         if rows:
             yield (
-                f"**{biology.name}: harm would be seen** in some of the trials, which reject "
-                f"because the experimental arm does worse: {'; '.join(rows)}."
+                f"**{biology.name}: harm would be seen.** Some trials reject because the "
+                f"experimental arm does worse: {'; '.join(rows)}."
             )
 
 

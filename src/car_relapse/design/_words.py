@@ -14,4 +14,4 @@ def percent(share: float, decimals: int = 0) -> str:
 
 def share(row: Performance) -> str:
     """Return how many trials reject, in percent, with the Monte Carlo standard error."""
-    return f"{percent(row.rejected, 1)} ± {percent(row.rejected_error, 1)} %"
+    return f"{percent(row.rejected, 1)}\u00a0±\u00a0{percent(row.rejected_error, 1)} %"

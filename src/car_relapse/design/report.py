@@ -224,7 +224,7 @@ def _biologies(plan: Plan) -> str:
         )
     )
     heads = ["biology", "what it says", *(cause_name(c).replace("_", " ") for c in causes)]
-    heads += ["in remission", "hazard ratios"]
+    heads += ["in remission", "hazard ratios, in this order"]
     control = plan.biologies[0].version.trial.arms[0]
     rows = [[f"*{control.name}* (control)", "", *_incidence_cells(plan.biologies[0], 0, causes)]]
     rows[0] += [f"{percent(event_free(plan.biologies[0], month)[0], 1)} %", ""]
@@ -295,7 +295,7 @@ def _sizes(plan: Plan) -> str:
 def _simulated(size: EndpointSize) -> str:
     if size.simulated is None:
         return size.note
-    return f"{size.simulated.exact:,.0f} ± {size.simulated.std_error:,.0f}"
+    return f"{size.simulated.exact:,.0f}\u00a0±\u00a0{size.simulated.std_error:,.0f}"
 
 
 def _power(plan: Plan) -> str:
@@ -304,7 +304,7 @@ def _power(plan: Plan) -> str:
     for biology in plan.biologies:
         cells = [biology.name]
         for endpoint, row in zip(endpoints, biology.performance, strict=True):
-            text = f"{percent(row.rejected, 1)} ± {percent(row.rejected_error, 1)}"
+            text = f"{percent(row.rejected, 1)}\u00a0±\u00a0{percent(row.rejected_error, 1)}"
             cells.append(f"{text} *harm*" if is_harm(row, endpoint) else text)
         rows.append(cells)
     return _table(("biology", *(e.label for e in endpoints)), rows)
@@ -336,13 +336,13 @@ def _estimates(plan: Plan) -> str:
 def _coverage(row: Performance) -> str:
     if row.coverage is None or row.coverage_error is None:
         return ""
-    return f"{percent(row.coverage, 1)} ± {percent(row.coverage_error, 1)}"
+    return f"{percent(row.coverage, 1)}\u00a0±\u00a0{percent(row.coverage_error, 1)}"
 
 
 def _with_error(value: float | None, error: float | None) -> str:
     if value is None or error is None:
         return ""
-    return f"{round(value, 3) + 0.0:.3f} ± {error:.3f}"
+    return f"{round(value, 3) + 0.0:.3f}\u00a0±\u00a0{error:.3f}"
 
 
 def _short(value: float | None) -> str:

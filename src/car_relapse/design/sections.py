@@ -356,6 +356,6 @@ class AssumptionSection:
             )
         if self.certainty != "assumed" and not self.doi:
             raise ParameterError(
-                f"doi is empty and certainty is {self.certainty!r}; what was measured or fitted "
+                f"certainty is {self.certainty!r} and doi is empty; what was measured or fitted "
                 "has a source; add the DOI, or call it assumed"
             )

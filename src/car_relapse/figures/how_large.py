@@ -152,7 +152,7 @@ def endpoint_sizes() -> Drawing:
     return Drawing(
         figure=figure,
         caption="The same drop in escape needs about as many patients in every story; "
-        "event-free survival needs few, many, or none will do.",
+        "event-free survival needs few, or many, or no number is enough.",
         alt="Left: stacked cumulative incidences at month 24 under eight stories; "
         f"antigen-negative relapse is {n['S0_negative']} % in S0, {n['S7_negative']} % in S7 and "
         f"{n['S1_negative']} % in all others, while "

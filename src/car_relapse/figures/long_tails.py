@@ -318,7 +318,7 @@ def event_clock(
         "never": virtual.Biology.from_incidences(
             {_NEG: 1.0 - event_free}, shape=virtual.Constant(), horizon=24
         ),
-        **{f"{months:g}": fading(event_free, months) for months in fades},
+        **{f"{months:.3g}": fading(event_free, months) for months in fades},
     }
     long = Calendar(accrual=24, follow_up=96)
     events, power = {}, {}
@@ -331,7 +331,7 @@ def event_clock(
                 for m in _MONTHS[_MONTHS > 24]
             ]
         )
-    fast = f"{fades[0]:g}"
+    fast = f"{fades[0]:.3g}"
     numbers = {
         "patients": count(patients),
         "target": count(math.ceil(plan.events)),
