@@ -4,10 +4,11 @@ After n patients of whom x had the event, the rule stops when
 
 .. math::
 
-    P(p > \text{limit} \mid x, n) > \text{cutoff}, \qquad p \sim \mathrm{Beta}(a+x,\, b+n-x),
+    P(p > \text{limit} \mid x, n) > \text{cutoff},
 
-a rule of the kind of Thall and Simon (1994, doi:10.2307/2533377). Its boundary is a list of
-whole numbers, fixed before the first patient, and what it does is computed exactly.
+where p has the law Beta(a + x, b + n - x): a rule of the kind of Thall and Simon (1994,
+doi:10.2307/2533377). Its boundary is a list of whole numbers, fixed before the first patient, and
+what it does is computed exactly.
 
 This is the posterior rule of a trial with a single arm in other words: there patients free of
 the event are counted, here those with it. `ToxicityStopping.looks` translates, so that both are
