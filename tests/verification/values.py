@@ -34,7 +34,7 @@ def data(name: str) -> dict[str, NDArray[np.float64]]:
     The package ships the sets that its notebooks use, and there is no second copy of these.
     """
     own = Path(__file__).parent / "data" / Path(name).name
-    shipped = resources.files("car_relapse") / "data" / own.name
+    shipped = resources.files("car_relapse.trial") / "examples" / own.name
     path = own if own.is_file() else shipped
     with path.open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))

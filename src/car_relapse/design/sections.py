@@ -123,7 +123,7 @@ class ShapeSection:
     Examples
     --------
     >>> ShapeSection(kind="decay", months=8).shape
-    Decay(months=8)
+    Decay(months=8.0)
     """
 
     kind: ShapeKind

@@ -64,7 +64,7 @@ def example_trial(name: ExampleName) -> ExampleTrial:
         raise ParameterError(
             f"name is {name!r}; it must be one of {', '.join(get_args(ExampleName))}; choose one"
         )
-    path = resources.files("car_relapse") / "data" / f"{name}.csv"
+    path = resources.files("car_relapse.trial") / "examples" / f"{name}.csv"
     with path.open(encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
 
