@@ -10,6 +10,7 @@ A stage that ran nothing has failed, and a skipped test has not run.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -29,7 +30,8 @@ ROOT = Path(__file__).resolve().parents[1]
 LOGS = ROOT / "_build" / "logs"
 TAIL = 80  # lines shown of a failed stage
 TWO = ("-n", "2", "--dist")  # two processes; how they share out the tests follows
-GENTLY = ("nice", "-n", "19")  # takes of the processor what everything else leaves
+# Takes of the processor what everything else leaves.
+GENTLY = (sys.executable, ROOT / "tools" / "gently.py")
 
 
 @dataclass
@@ -91,7 +93,10 @@ HEAVY = ("hypothesispytest", "nbval")
 
 
 def pytest(
-    log: Log, *arguments: str | Path, needs: tuple[str, ...] = (), before: tuple[str, ...] = ()
+    log: Log,
+    *arguments: str | Path,
+    needs: tuple[str, ...] = (),
+    before: tuple[str | Path, ...] = (),
 ) -> Outcome:
     """Run pytest, with the heavy plugins that the tests need, and count what ran.
 
@@ -340,15 +345,17 @@ def main(names: list[str]) -> int:
     LOGS.mkdir(parents=True, exist_ok=True)
     chosen = [name for name in stages if not names or name in names]
     total = Outcome()
-    with ThreadPoolExecutor(max_workers=1) as aside:
-        company = aside.submit(beside, chosen if len(chosen) > 1 else [])
-        for name in chosen:
-            if name != BESIDE or len(chosen) == 1:
-                total += run_stage(name, stages[name])
-        total += company.result()
+    company = ThreadPoolExecutor(max_workers=1).submit(beside, chosen if len(chosen) > 1 else [])
+    for name in chosen:
+        if name != BESIDE or len(chosen) == 1:
+            total += run_stage(name, stages[name])
+    total += company.result()
     print(f"{total.passed} passed, {total.failed} failed")
     return 1 if total.failed else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        os._exit(130)  # at once: what runs beside ends with this process
