@@ -11,6 +11,7 @@ import importlib
 import pkgutil
 import re
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -80,10 +81,17 @@ def _rules(draw: Draw, *patterns: str) -> None:
     RULES.extend((pattern, draw) for pattern in patterns)
 
 
+# There are more patterns than `re` remembers, and it would compile nearly all of them each time.
+@cache
+def _at_the_end(pattern: str) -> re.Pattern[str]:
+    return re.compile(rf"(^|\.){pattern}$")
+
+
+@cache
 def find(name: str) -> Draw | None:
     """Return how to draw the argument of this full name."""
     for pattern, draw in RULES:
-        if re.search(rf"(^|\.){pattern}$", name):
+        if _at_the_end(pattern).search(name):
             return draw
     return None
 
