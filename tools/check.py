@@ -278,7 +278,8 @@ def binder(log: Log) -> Outcome:
     if log.run(*IMAGE):
         return Outcome(failed=1)
     # Three processes for two cores: each waits much.
-    return in_browser("tests/binder", "-n", "3", "--dist", "loadgroup")(log)
+    # A notebook is opened twice when it had a fault the first time, which takes longer than others.
+    return in_browser("tests/binder", "-n", "3", "--dist", "loadgroup", "--timeout=600")(log)
 
 
 STAGES: dict[str, Callable[[Log], Outcome]] = {
