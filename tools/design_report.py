@@ -8,6 +8,7 @@ from functools import cache
 from car_relapse import design
 from car_relapse.design._drawings import drawings
 from car_relapse.design._findings import findings
+from car_relapse.design._words import rejections
 from car_relapse.design.plan import is_harm
 from car_relapse.figures.style import Drawing, Quoted, percent, quote
 
@@ -35,9 +36,8 @@ def power_table() -> dict[str, object]:
         [
             biology.name,
             *(
-                f"{percent(row.rejected, 1).text}\u00a0±\u00a0{percent(row.rejected_error, 1).text}"
-                + (" (harm)" if is_harm(row, endpoint) else "")
-                for endpoint, row in zip(endpoints, biology.performance, strict=True)
+                rejections(row) + (" (harm)" if is_harm(row, size.endpoint.analysis) else "")
+                for size, row in biology.judged
             ),
         ]
         for biology in found.biologies

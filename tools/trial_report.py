@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from car_relapse.figures.style import Quoted, quote
+from car_relapse.figures.style import Quoted, percent, quote
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -98,10 +98,6 @@ def level_numbers(cells: Sequence[type_one.Cell]) -> dict[str, Quoted]:
     return {key: Quoted(value=float(n), text=f"{n:,}") for key, n in counts.items()}
 
 
-def _percent(share: float) -> str:
-    return f"{100.0 * share:.1f}"
-
-
 def level_table(cells: Sequence[type_one.Cell]) -> dict[str, object]:
     """Return one line per test: its scenarios, its level, and how often it rejects."""
     groups: dict[str, list[type_one.Cell]] = {}
@@ -110,7 +106,7 @@ def level_table(cells: Sequence[type_one.Cell]) -> dict[str, object]:
     lines = []
     for test, group in groups.items():
         kept = [cell for cell in group if (cell.test, cell.scenario) not in type_one.KNOWN]
-        shares = [_percent(cell.share) for cell in sorted(kept, key=lambda cell: cell.share)]
+        shares = [percent(cell.share, 1).text for cell in sorted(kept, key=lambda cell: cell.share)]
         spread = " to ".join(dict.fromkeys((shares[0], shares[-1]))) if shares else "\u2013"
         bound = "at most " if group[0].trials is None else ""
         verdict = VERDICTS["pass" if all(map(type_one.as_known, group)) else "fail"]
@@ -118,7 +114,7 @@ def level_table(cells: Sequence[type_one.Cell]) -> dict[str, object]:
             [
                 test,
                 f"{len(kept)}" + (f" + {len(group) - len(kept)}" if len(kept) < len(group) else ""),
-                bound + _percent(group[0].level),
+                bound + percent(group[0].level, 1).text,
                 spread,
                 verdict,
             ]
@@ -136,7 +132,7 @@ def level_known_table() -> dict[str, object]:
         "caption": "Where a test is known not to keep its level, and why",
         "head": ["Test", "Scenario", "Rejects, %", "Why"],
         "rows": [
-            [row.test, row.scenario, _percent(row.measured), row.reason]
+            [row.test, row.scenario, percent(row.measured, 1).text, row.reason]
             for row in type_one.KNOWN.values()
         ],
     }

@@ -15,12 +15,13 @@ days before its first and after its last row, so the user must:
 
 from __future__ import annotations
 
+import contextlib
 import csv
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -39,17 +40,21 @@ _HEADER = ["day", "level"]
 
 def _column(name: str, values: ArrayLike) -> NDArray[np.float64]:
     """Return one column, or raise with the number of the first bad row, counted from 1."""
-    items = list(values) if isinstance(values, Iterable) and not isinstance(values, str) else None
+    remedy = "correct that row or leave it out"
+    items: list[Any] | None = None
+    if isinstance(values, Iterable) and not isinstance(values, str):
+        items = list(values)
+        with contextlib.suppress(ParameterError):
+            column = require_non_negative(name, items, remedy)
+            if column.ndim == 1:
+                return column
+    # Something is wrong with it: row by row, to say where.
     if items is None or any(np.ndim(item) for item in items):
         raise ParameterError(
             f"{name} is {values!r}; it must be a list of numbers, one to a row; give a list"
         )
     numbers = [
-        float(
-            require_non_negative(
-                f"{name} in row {row}", item, "correct that row or leave it out", scalar=True
-            )
-        )
+        float(require_non_negative(f"{name} in row {row}", item, remedy, scalar=True))
         for row, item in enumerate(items, start=1)
     ]
     return np.asarray(numbers, dtype=float)

@@ -73,7 +73,7 @@ def test_only_gray_rejects_too_often_when_only_the_other_cause_moves() -> None:
 @data_claim("claim-competing-risks-variance")
 def test_two_variances_differ_by_per_cents_in_a_dozen_and_by_one_in_a_hundred() -> None:
     def apart(name: str) -> list[float]:
-        trial = example_trial(name)  # type: ignore[arg-type]
+        trial = example_trial(name)
         data = (trial.time, trial.cause, trial.group)
         pairs = [
             [cif(*data, of=k, times=24.0, variance=rule) for rule in ("jackknife", "cmprsk")]

@@ -127,7 +127,7 @@ def test_without_a_number_of_patients_the_primary_endpoint_decides():
 
 def test_harm_is_told_from_benefit():
     worse = plan().biologies[2]
-    hazard, any_event = scenario().endpoints.all[:2]
+    hazard, any_event = (endpoint.analysis for endpoint in scenario().endpoints.all[:2])
     assert not is_harm(worse.performance[0], hazard)
     assert is_harm(worse.performance[1], any_event)
     assert harm(worse.performance[1], any_event) == pytest.approx(worse.performance[1].rejected)

@@ -38,4 +38,4 @@ def test_a_trial_is_shared_and_cannot_be_changed():
 
 def test_an_unknown_trial_is_refused():
     with pytest.raises(ParameterError, match="name is 'cr_9'; it must be one of cr_small, cr_200"):
-        example_trial("cr_9")  # type: ignore[arg-type]
+        example_trial("cr_9")

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from car_relapse import design
+from car_relapse.trial.sample_size import dual_biologies
 from tests.kept import kept
 
 from .trial_runner import read
@@ -113,3 +114,16 @@ def test_the_simulated_size_is_that_of_the_table(raw):
     exact, error = table()["sizes"][f"{raw['id'][3:5]}.{raw['id'][11:-4]}"]
     # The reference prints whole patients and no error; its trials are five times as many.
     assert abs(exact - wanted) <= 4 * math.hypot(error, error / math.sqrt(5)) + 1
+
+
+def test_the_file_tells_the_eight_stories_of_the_library():
+    scenario = design.parse_trial(design.example_text("how-large"))
+    control = scenario.versions[0].trial.arms[0].biology
+    stories = dual_biologies(control, escape=0.10)
+    assert [b.name for b in scenario.biologies] == [f"{s.key} {s.name}" for s in stories]
+    for version, story in zip(scenario.versions, stories, strict=True):
+        biology = version.trial.arms[1].biology
+        assert biology.causes == story.experimental.causes
+        for month in (6.0, 24.0):
+            wanted = story.experimental.incidence(month)
+            assert biology.incidence(month) == pytest.approx(wanted, rel=1e-9)

@@ -201,7 +201,7 @@ def _power(plan: Plan) -> Drawing:
         panel.axvline(100 * design.power, color=NEUTRAL, linestyle="--", linewidth=1.2)
         for row, biology in zip(rows, plan.biologies, strict=True):
             found = biology.performance[column]
-            worse = is_harm(found, endpoints[column])
+            worse = is_harm(found, endpoints[column].analysis)
             bar = panel.errorbar(
                 [100 * found.rejected], [row], xerr=[100 * _Z * found.rejected_error],
                 marker="X" if worse else "o", markersize=7 if worse else 5.5,

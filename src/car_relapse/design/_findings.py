@@ -46,8 +46,8 @@ def event_free(biology: BiologyPlan, month: float) -> tuple[float, float]:
 
 def _counted(plan: Plan) -> Iterator[tuple[BiologyPlan, EndpointSection, Performance]]:
     for biology in plan.biologies:
-        for endpoint, row in zip(plan.scenario.endpoints.all, biology.performance, strict=True):
-            yield biology, endpoint, row
+        for size, row in biology.judged:
+            yield biology, size.endpoint, row
 
 
 def _mechanism_without_benefit(plan: Plan) -> Iterator[str]:
@@ -56,8 +56,7 @@ def _mechanism_without_benefit(plan: Plan) -> Iterator[str]:
         return
     for biology in plan.biologies:
         row, (before, after) = biology.performance[0], event_free(biology, month)
-        benefit = row.rejected - harm(row, primary)
-        if benefit > 0.5 and after - before < _NO_GAIN:
+        if row.rejected - harm(row, primary.analysis) > 0.5 and after - before < _NO_GAIN:
             kind = "no better" if after - before > -_NO_GAIN else "worse"
             yield (
                 f"**{biology.name}: success without benefit.** The primary endpoint rejects in "
@@ -75,8 +74,8 @@ def _of_the_design(plan: Plan) -> Iterator[str]:
         if control.biology != experimental.biology or control.response != experimental.response:
             continue
         rows = [
-            f"{endpoint.label} in {share(row)}"
-            for endpoint, row in zip(plan.scenario.endpoints.all, biology.performance, strict=True)
+            f"{size.endpoint.label} in {share(row)}"
+            for size, row in biology.judged
             if row.rejected - level > 4.0 * row.rejected_error
         ]
         if rows:
@@ -93,12 +92,12 @@ def _false_mechanism(plan: Plan) -> Iterator[str]:
     for biology in plan.biologies:
         control, experimental = (arm.biology for arm in biology.version.trial.arms)
         rows = [
-            f"{endpoint.label} in {share(row)}"
-            for endpoint, row in zip(plan.scenario.endpoints.all, biology.performance, strict=True)
-            if endpoint.test in ("gray", "incidence")
-            and endpoint.causes is not None
+            f"{size.endpoint.label} in {share(row)}"
+            for size, row in biology.judged
+            if size.endpoint.test in ("gray", "incidence")
+            and size.endpoint.causes is not None
             and control != experimental
-            and _same_hazard(control, experimental, endpoint.causes, plan.scenario.last_month)
+            and _same_hazard(control, experimental, size.endpoint.causes, plan.scenario.last_month)
             and row.rejected - level > 4.0 * row.rejected_error
         ]
         if rows:
@@ -126,9 +125,9 @@ def _same_hazard(
 def _harm(plan: Plan) -> Iterator[str]:
     for biology in plan.biologies:
         rows = [
-            f"{endpoint.label} in {percent(harm(row, endpoint), 1)} %"
-            for endpoint, row in zip(plan.scenario.endpoints.all, biology.performance, strict=True)
-            if endpoint.causes is None and is_harm(row, endpoint)
+            f"{size.endpoint.label} in {percent(harm(row, size.endpoint.analysis), 1)} %"
+            for size, row in biology.judged
+            if size.endpoint.causes is None and is_harm(row, size.endpoint.analysis)
         ]
         if rows:
             yield (
@@ -165,10 +164,9 @@ def _better(plan: Plan, biology: BiologyPlan) -> bool:
 def _level(plan: Plan) -> Iterator[str]:
     level = plan.scenario.design.alpha
     off = [
-        f"{endpoint.label} in {biology.name} ({share(row)})"
-        for (biology, endpoint, row), size in zip(
-            _counted(plan), (s for b in plan.biologies for s in b.sizes), strict=True
-        )
+        f"{size.endpoint.label} in {biology.name} ({share(row)})"
+        for biology in plan.biologies
+        for size, row in biology.judged
         if size.formula.calendar == float("inf")
         and abs(row.rejected - level) > 4.0 * max(row.rejected_error, 1e-3)
     ]

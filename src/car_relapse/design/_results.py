@@ -23,7 +23,7 @@ def results(plan: Plan) -> str:
         )
     )  # fmt: skip
     for biology in plan.biologies:
-        for size, row in zip(biology.sizes, biology.performance, strict=True):
+        for size, row in biology.judged:
             formula, found = size.formula, size.simulated
             out.writerow(
                 "" if cell is None else cell
@@ -31,8 +31,8 @@ def results(plan: Plan) -> str:
                     biology.name, size.endpoint.label, formula.closed_form, formula.calendar,
                     formula.events, formula.hazard_ratio, formula.power,
                     found and found.exact, found and found.std_error, plan.patients, row.trials,
-                    row.rejected, row.rejected_error, harm(row, size.endpoint), row.estimate,
-                    row.estimate_error, row.truth, row.bias, row.coverage, row.failed,
+                    row.rejected, row.rejected_error, harm(row, size.endpoint.analysis),
+                    row.estimate, row.estimate_error, row.truth, row.bias, row.coverage, row.failed,
                 )
             )  # fmt: skip
     return stream.getvalue()

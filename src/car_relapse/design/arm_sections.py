@@ -16,7 +16,6 @@ from car_relapse.calibration_model import calibrated_population
 from car_relapse.design.sections import (
     ShapeSection,
     by_cause,
-    choice,
     line_of_text,
     stated_once,
     tuple_of,
@@ -31,6 +30,7 @@ from car_relapse.errors import (
 from car_relapse.followup import Cause
 from car_relapse.population import Population, default_population
 from car_relapse.scenario import Construct, Scenario
+from car_relapse.trial._checks import choice
 from car_relapse.trial.virtual import Frailty, Shape, TransplantPolicy
 
 __all__ = ["ArmSection", "BiologySection", "ControlSection", "EngineSection"]

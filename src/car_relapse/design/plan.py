@@ -20,7 +20,7 @@ from car_relapse.design.scenario import TrialScenario, Version
 from car_relapse.design.sections import EndpointSection
 from car_relapse.errors import ParameterError, require_count, require_instance
 from car_relapse.scaleout import require_versions, versions
-from car_relapse.trial.virtual import Performance, SampleSize, run, sample_size
+from car_relapse.trial.virtual import Analysis, Performance, SampleSize, run, sample_size
 from car_relapse.workers import Place, place_of, processes, results
 
 __all__ = ["BiologyPlan", "EndpointSize", "Plan", "plan_trial"]
@@ -63,6 +63,11 @@ class BiologyPlan:
     def name(self) -> str:
         """What tables call the biology."""
         return self.version.section.name
+
+    @property
+    def judged(self) -> tuple[tuple[EndpointSize, Performance], ...]:
+        """Each endpoint's size with how it does."""
+        return tuple(zip(self.sizes, self.performance, strict=True))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -268,15 +273,21 @@ def _trials_task(
     return found.table(scenario.design.alpha)
 
 
-def harm(row: Performance, endpoint: EndpointSection) -> float:
+def harm(row: Performance, analysis: Analysis) -> float:
     """Return the share of trials that reject because the experimental arm does worse."""
-    worse_is_below = endpoint.test == "restricted mean"
-    return row.rejected_below if worse_is_below else row.rejected - row.rejected_below
+    below = row.rejected_below
+    return below if analysis.more_is_better else row.rejected - below
 
 
-def is_harm(row: Performance, endpoint: EndpointSection) -> bool:
+def benefit(row: Performance, analysis: Analysis) -> float:
+    """Return the share of trials that reject because the experimental arm does better."""
+    below = row.rejected_below
+    return row.rejected - below if analysis.more_is_better else below
+
+
+def is_harm(row: Performance, analysis: Analysis) -> bool:
     """Return whether trials reject because the experimental arm does worse, beyond chance."""
-    share = harm(row, endpoint)
+    share = harm(row, analysis)
     return share > 0.5 * row.rejected and row.rejected > 0 and _shown(row, share)
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from car_relapse.design._findings import event_free, findings
 from car_relapse.design._results import results
-from car_relapse.design._words import percent, share
+from car_relapse.design._words import percent, rejections, share
 from car_relapse.design.assumptions import assumptions
 from car_relapse.design.plan import BiologyPlan, EndpointSize, Plan, is_harm
 from car_relapse.design.sections import cause_name
@@ -303,9 +303,9 @@ def _power(plan: Plan) -> str:
     rows = []
     for biology in plan.biologies:
         cells = [biology.name]
-        for endpoint, row in zip(endpoints, biology.performance, strict=True):
-            text = f"{percent(row.rejected, 1)}\u00a0±\u00a0{percent(row.rejected_error, 1)}"
-            cells.append(f"{text} *harm*" if is_harm(row, endpoint) else text)
+        for size, row in biology.judged:
+            text = rejections(row)
+            cells.append(f"{text} *harm*" if is_harm(row, size.endpoint.analysis) else text)
         rows.append(cells)
     return _table(("biology", *(e.label for e in endpoints)), rows)
 
@@ -316,7 +316,7 @@ def _estimates(plan: Plan) -> str:
     rows = [
         (
             biology.name if number == 0 else "",
-            endpoint.label,
+            size.endpoint.label,
             _with_error(row.estimate, row.estimate_error),
             _short(row.truth),
             _with_error(row.bias, row.estimate_error),
@@ -326,9 +326,7 @@ def _estimates(plan: Plan) -> str:
             f"{row.failed:,}",
         )
         for biology in plan.biologies
-        for number, (endpoint, row) in enumerate(
-            zip(plan.scenario.endpoints.all, biology.performance, strict=True)
-        )
+        for number, (size, row) in enumerate(biology.judged)
     ]
     return _table(heads, rows)
 

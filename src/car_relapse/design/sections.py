@@ -20,7 +20,7 @@ from car_relapse.errors import (
 )
 from car_relapse.followup import Cause
 from car_relapse.parameters import Certainty
-from car_relapse.trial._checks import strictly_between
+from car_relapse.trial._checks import choice, strictly_between
 from car_relapse.trial.virtual import (
     Among,
     Analysis,
@@ -50,14 +50,6 @@ _SHAPES: dict[str, tuple[str, ...]] = {
     "piecewise": ("breaks", "rates"),
 }
 _LONGEST_LINE = 400
-
-
-def choice(name: str, value: object, choices: tuple[str, ...]) -> None:
-    """Raise unless a value is one of the choices."""
-    if value not in choices:
-        raise ParameterError(
-            f"{name} is {value!r}; it must be one of {', '.join(choices)}; choose one"
-        )
 
 
 def line_of_text(name: str, value: object, *, longest: int = 80, empty: bool = False) -> None:

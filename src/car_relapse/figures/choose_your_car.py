@@ -13,6 +13,7 @@ from car_relapse.figures.style import (
     INK,
     NEGATIVE,
     NEUTRAL,
+    NORMAL_95,
     POSITIVE,
     Drawing,
     axes,
@@ -35,7 +36,6 @@ _WEAK = 0.1
 _LESS = 0.1
 _MORE = 10.0
 #: Half the width of an interval that holds the true value in 95 of 100 cohorts, in standard errors.
-_Z = 1.959964
 _LOST = (Outcome.ANTIGEN_NEGATIVE, Outcome.PARTIAL_LOSS, Outcome.LINEAGE_SWITCH)
 
 
@@ -128,7 +128,7 @@ def scenario_outcome(
             share, error = curves[name]
             left.plot(month, 100 * share, line, color=colour, label=words)
             left.fill_between(
-                month, 100 * (share - _Z * error), 100 * (share + _Z * error),
+                month, 100 * (share - NORMAL_95 * error), 100 * (share + NORMAL_95 * error),
                 color=colour, alpha=0.2, linewidth=0,
             )  # fmt: skip
         left.set_title(chosen.name)
@@ -145,7 +145,7 @@ def scenario_outcome(
         ]
         for place, (_, share, error, colour) in enumerate(rows):
             right.barh(place, 100 * share, color=colour, height=0.6)
-            right.errorbar(100 * share, place, xerr=100 * _Z * error, color=INK, capsize=3)
+            right.errorbar(100 * share, place, xerr=100 * NORMAL_95 * error, color=INK, capsize=3)
         right.set_yticks(range(len(rows)), [row[0] for row in rows])
         right.invert_yaxis()
         right.set_xlim(0, 100)
@@ -221,7 +221,7 @@ def scenario_choices(*, patients: int = 2560, seed: int = _SEED) -> Drawing:
             )
         ):
             ax.errorbar(
-                100 * share[:, j], place + shift, xerr=100 * _Z * error[:, j], fmt=mark,
+                100 * share[:, j], place + shift, xerr=100 * NORMAL_95 * error[:, j], fmt=mark,
                 color=colour, capsize=3, markersize=6, label=words,
             )  # fmt: skip
         ax.set_yticks(place, [words for words, _ in rows.values()])

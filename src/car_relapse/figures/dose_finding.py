@@ -15,6 +15,7 @@ from car_relapse.figures.style import (
     INK,
     NEGATIVE,
     NEUTRAL,
+    NORMAL_95,
     POSITIVE,
     Drawing,
     Quoted,
@@ -44,7 +45,6 @@ _COHORTS = 6
 _TRIALS = 2000
 _SEED = 20260131
 #: Half the width of an interval that holds the true value in 95 of 100 runs, in standard errors.
-_Z = 1.959964
 #: Toxicity of the lowest and of the highest level of the ladders with more and more levels.
 _LADDER = (0.05, 0.6)
 _LADDER_COHORTS = 10
@@ -298,7 +298,7 @@ def dose_optimum(*, trials: int = _TRIALS, seed: int = _SEED) -> Drawing:
         for name, words, _, _, colour, mark in ways:
             run = runs[name]
             right.errorbar(
-                level, 100 * run.selected[1:], yerr=100 * _Z * run.selected_std_error[1:],
+                level, 100 * run.selected[1:], yerr=100 * NORMAL_95 * run.selected_std_error[1:],
                 fmt=f"{mark}-", color=colour, capsize=3, linewidth=1.6, label=words,
             )  # fmt: skip
         left.set_ylabel("truth, assumed")

@@ -22,6 +22,7 @@ from car_relapse.figures.style import (
     INK,
     NEGATIVE,
     NEUTRAL,
+    NORMAL_95,
     POSITIVE,
     Drawing,
     Quoted,
@@ -54,7 +55,6 @@ _CAUSES = (
 _CHOICE = ("escape hazard", "Gray", "EFS")
 _LARGEST = 5000.0
 _NEVER = 9000.0  # where the axis says that no number is enough
-_Z = 1.959964
 
 
 def _patients(size: float) -> Quoted:
@@ -121,7 +121,7 @@ def endpoint_sizes() -> Drawing:
                 if name in row.simulated:
                     size, error = row.simulated[name]
                     right.errorbar(
-                        size, place + shift, xerr=_Z * error, fmt=mark, color=COLOURS[name],
+                        size, place + shift, xerr=NORMAL_95 * error, fmt=mark, color=COLOURS[name],
                         markersize=3.5, capsize=2, elinewidth=1.2,
                     )  # fmt: skip
         right.plot([], [], "o", color=INK, markersize=3.5, label="small: simulated")
@@ -187,7 +187,7 @@ def endpoint_power() -> Drawing:
                 power, error = row.power[name]
                 harm = name == "EFS" and row.harm[name] > power / 2 and power > 0.1
                 ax.errorbar(
-                    100 * power, place + shift, xerr=100 * _Z * error, fmt=mark,
+                    100 * power, place + shift, xerr=100 * NORMAL_95 * error, fmt=mark,
                     color=COLOURS[name], markersize=6.5, capsize=2, elinewidth=1.2,
                     markerfacecolor="white" if harm else COLOURS[name],
                     label=words if place == 0 and not harm else None,

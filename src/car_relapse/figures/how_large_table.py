@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
+from car_relapse.design.plan import harm
 from car_relapse.figures.style import CURED, INK, NEGATIVE, POSITIVE
 from car_relapse.followup import Cause
 from car_relapse.parameters import default
@@ -250,10 +251,7 @@ def endpoint_table(
                 any_hazards=needed,
                 simulated={name: (s.exact, s.std_error) for name, s in sizes.items()},
                 power={name: (p.rejected, p.rejected_error) for name, p in named.items()},
-                harm={
-                    name: p.rejected_below if name == "RMST" else p.rejected - p.rejected_below
-                    for name, p in named.items()
-                },
+                harm={name: harm(p, ENDPOINTS[name]) for name, p in named.items()},
             )
         )
     return tuple(rows)

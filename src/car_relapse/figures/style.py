@@ -18,6 +18,7 @@ __all__ = [
     "INK",
     "NEGATIVE",
     "NEUTRAL",
+    "NORMAL_95",
     "POSITIVE",
     "Drawing",
     "Quoted",
@@ -38,6 +39,9 @@ NEGATIVE = "#D55E00"
 CURED = "#009E73"
 NEUTRAL = "#6B6B6B"
 INK = "#1F2328"
+
+#: Standard errors on either side of an estimate in a 95 % interval.
+NORMAL_95 = 1.959964
 
 # Any, because Matplotlib's releases disagree on the type of a setting's name.
 _STYLE: Any = {

@@ -28,6 +28,7 @@ from car_relapse.figures.style import (
 from car_relapse.followup import Cause
 from car_relapse.protocol import Document, draft
 from car_relapse.protocol.document import Blank, Value, lines_in
+from car_relapse.trial._checks import choice
 from car_relapse.trial.virtual import Trial
 
 __all__ = ["protocol_choices", "protocol_open_points", "protocol_powers", "protocol_scenario"]
@@ -59,10 +60,7 @@ def protocol_scenario(
     plan_for : str, optional
         Name of the biology that the trial is planned for.
     """
-    if primary not in get_args(Question):
-        raise ParameterError(
-            f"primary is {primary!r}; it must be one of {', '.join(get_args(Question))}; choose one"
-        )
+    choice("primary", primary, get_args(Question))
     base = parse_trial(example_text("randomised"))
     first, second = _ORDER[primary]
     return replace(

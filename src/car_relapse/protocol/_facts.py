@@ -10,6 +10,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from car_relapse.design import Plan
+from car_relapse.design.plan import benefit
 from car_relapse.design.sections import EndpointSection
 from car_relapse.errors import ParameterError
 from car_relapse.evidence import relapse_split, trials
@@ -18,13 +19,12 @@ from car_relapse.protocol._dose_facts import dose_values, manufacture_values, st
 from car_relapse.protocol._printed import listed, months, percent
 from car_relapse.protocol._wording import CAUSES
 from car_relapse.protocol.choices import Choices
-from car_relapse.trial.sequential import lan_demets
+from car_relapse.trial.sequential import Boundaries, lan_demets
 from car_relapse.trial.virtual import (
     Analysis,
     Biology,
     Constant,
     Decay,
-    Performance,
     Run,
     Trial,
     Weibull,
@@ -93,7 +93,7 @@ def facts_of(plan: Plan, choices: Choices) -> Facts:
     values |= manufacture_values(choices, infused)
     values |= _biology(plan, control, experimental)
     values |= _worlds(plan)
-    values |= _looks(plan, choices)
+    values |= _looks(choices, bounds, bounds.drift(plan.scenario.design.power))
     values |= dose_values(choices)
     looks = tuple(n for n in choices.stopping_looks if n <= min(trial.sizes))
     values |= stopping_values(choices, looks)
@@ -206,14 +206,8 @@ def _biology(plan: Plan, control: Biology, experimental: Biology) -> dict[str, s
     return values
 
 
-def _favours(row: Performance, test: str) -> float:
-    """Return the share of trials that reject in favour of the experimental arm."""
-    below = row.rejected_below
-    return row.rejected - below if test == "restricted mean" else below
-
-
 def _share(share: float, trials: int) -> str:
-    return f"{percent(share, 1)} ({percent(math.sqrt(share * (1 - share) / trials), 1)})"
+    return f"{percent(share, 1)} ({percent(_error(share, trials), 1)})"
 
 
 def _worlds(plan: Plan) -> dict[str, str]:
@@ -228,20 +222,16 @@ def _worlds(plan: Plan) -> dict[str, str]:
         for place, cause in enumerate(control.causes, 1):
             values[f"world_{place}_{number}"] = percent(float(found.get(cause, 0.0)), 1)
         for name, column in (("first", 0), ("second", second)):
-            share = _favours(world.performance[column], endpoints[column].test)
+            share = benefit(world.performance[column], endpoints[column].analysis)
             values[f"world_{name}_{number}"] = _share(share, plan.trials)
     return values
 
 
-def _looks(plan: Plan, choices: Choices) -> dict[str, str]:
-    design = plan.scenario.design
-    bounds = lan_demets(choices.looks, spending=choices.spending, alpha=design.alpha / 2)
-    stops = bounds.stops(bounds.drift(design.power))
+def _looks(choices: Choices, bounds: Boundaries, drift: float) -> dict[str, str]:
+    stops = bounds.stops(drift)
     count = len(choices.looks)
     values = {
-        "looks_count": "once, at the end"
-        if count == 1
-        else {2: "twice", 3: "three times"}.get(count, f"{count} times"),
+        "looks_count": _TIMES.get(count, f"{count} times"),
         "looks_information": listed(percent(x) for x in choices.looks),
         "spending": {
             "obrien-fleming": "of Lan and DeMets that is close to O'Brien and Fleming's bounds",
@@ -288,7 +278,7 @@ def _simulated(plan: Plan, choices: Choices, trial: Trial) -> dict[str, str]:
     raised = simulated(control.multiplied(dict.fromkeys(causes, choices.margin)), (gate,), _RAISED)
     better = found.rejections(design.alpha)[0, :2]
     for row, analysis in enumerate(tests):
-        sign = 1.0 if analysis.kind == "restricted mean" else -1.0
+        sign = 1.0 if analysis.more_is_better else -1.0
         better[row] &= sign * found.estimate[0, row] > 0
     chance = null.rejections(design.alpha)[0]
     both = float((better[0] & better[1]).mean())

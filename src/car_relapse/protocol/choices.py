@@ -12,6 +12,7 @@ from car_relapse.errors import (
     require_instance,
     require_positive,
 )
+from car_relapse.trial._checks import choice, strictly_between
 from car_relapse.trial.dose import BOIN, ToxicityStopping
 from car_relapse.trial.dose.decision_tables import TableDesign
 from car_relapse.trial.sequential import lan_demets
@@ -89,16 +90,8 @@ class Choices:
                 f"made is {self.made:g}; below 0.1 nobody would begin a trial; give the share of "
                 "the randomised who are counted"
             )
-        sure = require_fraction("made_sure", self.made_sure, "give 0.9 or so", scalar=True)
-        if not 0.0 < sure < 1.0:
-            raise ParameterError(
-                f"made_sure is {self.made_sure:g}; it must lie strictly between 0 and 1; give 0.9"
-            )
-        if self.spending not in get_args(Spending):
-            raise ParameterError(
-                f"spending is {self.spending!r}; it must be one of {', '.join(get_args(Spending))}"
-                "; choose one"
-            )
+        strictly_between("made_sure", self.made_sure, "give 0.9 or so")
+        choice("spending", self.spending, get_args(Spending))
         if not isinstance(self.looks, tuple) or not self.looks or self.looks[-1] != 1.0:
             raise ParameterError(
                 f"looks is {self.looks!r:.100}; it must be a tuple of fractions whose last is 1; "

@@ -137,6 +137,9 @@ class Numbered:
     """What it holds."""
 
 
+Item = Heading | Paragraph | Numbered
+
+
 @dataclass(frozen=True, kw_only=True)
 class Document:
     """A protocol as data."""
@@ -150,13 +153,13 @@ class Document:
     references: tuple[Reference, ...]
     """The sources that the text names, in order of first mention."""
 
-    def flow(self) -> Iterator[Heading | Paragraph | Numbered]:
+    def flow(self) -> Iterator[Item]:
         """Yield all that follows the title and the notice, numbered, in order."""
         tables = iter(range(1, 10_000))
 
         def walk(
             blocks: Sequence[Paragraph | Table | Section], level: int, number: str
-        ) -> Iterator[Heading | Paragraph | Numbered]:
+        ) -> Iterator[Item]:
             count = 0
             for block in blocks:
                 if isinstance(block, Section):

@@ -10,6 +10,7 @@ from car_relapse.protocol.document import (
     Blank,
     Document,
     Heading,
+    Item,
     Line,
     Numbered,
     Paragraph,
@@ -49,7 +50,7 @@ def _table(label: str, table: Table) -> list[str]:
     ]
 
 
-def markdown_of(items: Iterable[object], *, headings: bool = True) -> str:
+def markdown_of(items: Iterable[Item], *, headings: bool = True) -> str:
     """Return items of a document's flow as Markdown; headings are bold lines when not wanted."""
     parts: list[str] = []
     after_bullet = False
@@ -60,11 +61,9 @@ def markdown_of(items: Iterable[object], *, headings: bool = True) -> str:
             new = [f"{'#' * (item.level + 1)} {text}" if headings else f"**{text}**"]
         elif isinstance(item, Numbered):
             new = _table(item.label, item.table)
-        elif isinstance(item, Paragraph):
+        else:
             mark = {"bullet": "- ", "notice": "> "}.get(item.kind, "")
             new = [mark + _line(item.runs)]
-        else:
-            new = []
         if bullet and after_bullet:  # items of one list stand together
             parts[-1] += "\n" + new.pop(0)
         parts += new

@@ -7,7 +7,7 @@ import html
 from dataclasses import dataclass
 
 from car_relapse.errors import ParameterError, require_instance
-from car_relapse.protocol.document import Document, Heading, Numbered, plain
+from car_relapse.protocol.document import Document, Heading, Item, Numbered, plain
 from car_relapse.protocol.drafting import file_name
 from car_relapse.protocol.markdown import markdown_of, to_markdown
 from car_relapse.protocol.word import to_docx
@@ -21,7 +21,7 @@ _DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document
 class Part:
     """One section of a protocol, shown by a notebook as the document prints it."""
 
-    items: tuple[object, ...]
+    items: tuple[Item, ...]
     """Headings, paragraphs and tables, in order."""
 
     def _repr_markdown_(self) -> str:
@@ -38,7 +38,7 @@ class Part:
                 lines.append(f"{item.label}. {plain(item.table.caption)}")
                 lines += [" | ".join(plain(cell) for cell in row) for row in rows]
             else:
-                lines.append(plain(item.runs))  # type: ignore[attr-defined]
+                lines.append(plain(item.runs))
         return "\n".join(lines)
 
 
@@ -58,7 +58,7 @@ def part(document: Document, title: str) -> Part:
         When no section has that title.
     """
     require_instance("document", document, Document, "give what draft returns")
-    found: list[object] = []
+    found: list[Item] = []
     level, titles = 0, []
     for item in document.flow():
         if isinstance(item, Heading):

@@ -35,6 +35,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.integrate import solve_ivp
 from scipy.optimize import minimize_scalar
+from scipy.special import exprel
 
 from car_relapse.errors import (
     ParameterError,
@@ -110,8 +111,21 @@ class _Path:
         return state
 
 
-def _without_tumour(solution: Stretch) -> Stretch:
-    return lambda days: np.vstack([np.full(days.size, -np.inf), solution(days)])
+def _without_tumour(p: CartmathParameters, start: float, state: NDArray[np.float64]) -> Stretch:
+    """Return the closed form: without tumour no memory cell wakes and no effector is disabled."""
+    effector, memory = map(float, state[1:])
+    growth = p.proliferation_rate - p.loss_rate
+
+    def solution(days: NDArray[np.float64]) -> NDArray[np.float64]:
+        since = days - start
+        with np.errstate(over="ignore", invalid="ignore"):  # looked at in _path
+            kept = np.exp(-p.memory_death * since)
+            formed = kept * since * exprel((growth + p.memory_death) * since)
+            alone = effector * np.exp(growth * since)
+            stored = memory * kept + p.memory_formation * effector * formed
+        return np.vstack([np.full(days.size, -np.inf), alone, stored])
+
+    return solution
 
 
 def _slope(p: CartmathParameters, state: NDArray[np.float64]) -> list[float]:
@@ -133,19 +147,26 @@ def _events(doses: Schedule, challenges: Schedule, last: float) -> list[tuple[fl
     return [(day, added(doses, day), added(challenges, day)) for day in sorted(days) if day <= last]
 
 
-def _followed(slope: Any, span: tuple[float, float], state: Any, **options: Any) -> Any:
+def _not_followed(span: tuple[float, float]) -> ParameterError:
+    return ParameterError(
+        f"the course cannot be followed from day {span[0]:g} to day {span[1]:g}: it changes "
+        "within less than the days can be told apart; bring rates, doses and tumour closer to "
+        "those of the paper"
+    )
+
+
+def _followed(p: CartmathParameters, span: tuple[float, float], state: Any, event: Any) -> Any:
     """Integrate, or raise where the steps shrink to nothing."""
     try:
         with warnings.catch_warnings(), np.errstate(over="raise", invalid="raise"):
             warnings.simplefilter("error", UserWarning)
-            return solve_ivp(slope, span, state, "LSODA", rtol=_RTOL, dense_output=True, **options)
+            return solve_ivp(
+                lambda _, y: _slope(p, y), span, state, "LSODA",
+                rtol=_RTOL, atol=_ATOL, dense_output=True, events=event,
+            )  # fmt: skip
     # Scipy cannot join steps of no length, and warns of steps that it cannot take.
     except (ValueError, FloatingPointError, UserWarning):
-        raise ParameterError(
-            f"the course cannot be followed from day {span[0]:g} to day {span[1]:g}: it changes "
-            "within less than the days can be told apart; bring rates, doses and tumour closer to "
-            "those of the paper"
-        ) from None
+        raise _not_followed(span) from None
 
 
 def _path(p: CartmathParameters, last: float, doses: Schedule, challenges: Schedule) -> _Path:
@@ -161,21 +182,20 @@ def _path(p: CartmathParameters, last: float, doses: Schedule, challenges: Sched
     for stop, dose, challenge in [*_events(doses, challenges, last), (last, 0.0, 0.0)]:
         while now < stop:
             if np.isfinite(state[0]):
-                run = _followed(
-                    lambda _, y: _slope(p, y), (now, stop), state, atol=_ATOL, events=marked
-                )
+                run = _followed(p, (now, stop), state, marked)
                 path.append(now, run.sol)
                 state = run.y[:, -1]
+                now = float(run.t[-1])
                 if run.status == 1:
-                    path.eliminated.append(float(run.t[-1]))
+                    path.eliminated.append(now)
                     state[0] = -np.inf
             else:
-                run = _followed(
-                    lambda _, y: rates(p, 0.0) @ y, (now, stop), state[1:], atol=_ATOL[1:]
-                )
-                path.append(now, _without_tumour(run.sol))
-                state = np.append(-np.inf, run.y[:, -1])
-            now = float(run.t[-1])
+                solution = _without_tumour(p, now, state)
+                path.append(now, solution)
+                state = solution(np.array([stop]))[:, 0]
+                if not np.isfinite(state[1:]).all():
+                    raise _not_followed((now, stop))
+                now = stop
         state[1] += dose
         if challenge:
             state[0] = np.logaddexp(state[0], np.log(challenge))

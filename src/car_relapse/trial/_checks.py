@@ -13,3 +13,11 @@ def strictly_between(name: str, value: float, remedy: str, *, margin: float = 0.
     if not (0.0 < p < 1.0 and margin <= p <= 1.0 - margin):
         raise ParameterError(f"{name} is {p:g}; it must lie strictly between 0 and 1; {remedy}")
     return p
+
+
+def choice(name: str, value: object, choices: tuple[str, ...]) -> None:
+    """Raise unless a value is one of the choices."""
+    if value not in choices:
+        raise ParameterError(
+            f"{name} is {value!r}; it must be one of {', '.join(choices)}; choose one"
+        )

@@ -17,7 +17,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from car_relapse.errors import ParameterError
+from car_relapse.trial._checks import choice
 
 __all__ = ["ExampleName", "ExampleTrial", "example_trial"]
 
@@ -60,10 +60,7 @@ def example_trial(name: ExampleName) -> ExampleTrial:
     >>> small.time[:3].tolist(), small.cause[:3].tolist()
     ([2.0, 3.0, 3.0], [1, 2, 1])
     """
-    if name not in get_args(ExampleName):
-        raise ParameterError(
-            f"name is {name!r}; it must be one of {', '.join(get_args(ExampleName))}; choose one"
-        )
+    choice("name", name, get_args(ExampleName))
     path = resources.files("car_relapse.trial") / "examples" / f"{name}.csv"
     with path.open(encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))

@@ -28,6 +28,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr
 
 from car_relapse.errors import ParameterError, require_count, require_non_negative
+from car_relapse.trial._checks import choice
 
 __all__ = ["ControlDifference", "Controls", "compare_with_control", "control_weights"]
 
@@ -110,11 +111,7 @@ def control_weights(patients: ArrayLike, *, arm: int, controls: Controls = "adju
     sizes = _sizes(patients)
     arms, periods = sizes.shape
     chosen = require_count("arm", arm, "count arms from 1", minimum=1, maximum=arms - 1)
-    if controls not in get_args(Controls):
-        raise ParameterError(
-            f"controls is {controls!r}; it must be one of {', '.join(get_args(Controls))}; choose "
-            "one"
-        )
+    choice("controls", controls, get_args(Controls))
     used = np.zeros(arms, dtype=bool)
     used[list(range(arms)) if controls == "adjusted" else [0, chosen]] = True
     cells = np.argwhere((sizes > 0) & used[:, None])

@@ -9,22 +9,11 @@ from car_relapse.errors import (
     ParameterError,
     require_count,
     require_finite,
-    require_fraction,
     require_positive,
 )
 
 #: Largest parameter of a beta law, and the inverse of the smallest.
 _LARGEST = 1e6
-
-
-def require_open_fraction(name: str, value: ArrayLike, remedy: str) -> float:
-    """Return `value` as a number strictly between 0 and 1, or raise."""
-    number = float(require_fraction(name, value, remedy, scalar=True))
-    if not 0.0 < number < 1.0:
-        raise ParameterError(
-            f"{name} is {number:g}; it must lie strictly between 0 and 1; {remedy}"
-        )
-    return number
 
 
 def require_counts(name: str, value: ArrayLike, remedy: str) -> NDArray[np.int64]:

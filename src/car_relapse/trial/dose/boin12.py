@@ -32,7 +32,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import betainc
 
 from car_relapse.errors import ParameterError, require_count, require_finite
-from car_relapse.trial.dose._checks import require_counts, require_open_fraction
+from car_relapse.trial._checks import strictly_between
+from car_relapse.trial.dose._checks import require_counts
 from car_relapse.trial.dose.designs import (
     NONE,
     STOP,
@@ -111,7 +112,7 @@ class BOIN12:
 
     def __post_init__(self) -> None:
         for name in ("most_toxicity", "least_response", "toxicity_cutoff", "response_cutoff"):
-            require_open_fraction(name, getattr(self, name), "give a probability")
+            strictly_between(name, getattr(self, name), "give a probability")
         for name in ("neither_utility", "both_utility"):
             value = float(require_finite(name, getattr(self, name), "give a utility", scalar=True))
             if not 0.0 <= value <= _BEST:

@@ -26,7 +26,7 @@ from scipy.special import expit
 
 from car_relapse.errors import ParameterError, require_instance
 from car_relapse.quadrature import panels
-from car_relapse.trial.dose._checks import require_open_fraction
+from car_relapse.trial._checks import strictly_between
 from car_relapse.trial.dose.crm_model import Floats, WorkingModel, checked_b
 from car_relapse.trial.dose.designs import DoseData, Ints, require_data
 
@@ -195,7 +195,7 @@ def posterior(model: WorkingModel, data: DoseData, target: float) -> CrmFit:
     # Rounded up, so that a trial that grows does not make a rule of its own at every step.
     b, prior = _nodes(
         model,
-        require_open_fraction("target", target, "give a probability of toxicity"),
+        strictly_between("target", target, "give a probability of toxicity"),
         16 * math.ceil((most + 1) / 16),
     )
     log_p, log_q = model._logs(b)

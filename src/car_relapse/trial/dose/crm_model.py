@@ -35,7 +35,7 @@ from car_relapse.errors import (
     require_fraction,
     require_positive,
 )
-from car_relapse.trial.dose._checks import require_open_fraction
+from car_relapse.trial._checks import strictly_between
 
 __all__ = [
     "PRIOR_SD",
@@ -127,7 +127,7 @@ class WorkingModel:
         toxicity : float
             Probability, in (0, 1), and below the end of a logistic curve.
         """
-        p = require_open_fraction("toxicity", toxicity, "give a probability of toxicity")
+        p = strictly_between("toxicity", toxicity, "give a probability of toxicity")
         if self.shape == "empiric":
             return np.asarray(np.log(np.log(p) / np.log(self._guess)))
         if p >= expit(self.intercept):
@@ -219,7 +219,7 @@ def indifference_skeleton(
     >>> [round(p, 3) for p in indifference_skeleton(0.25, 0.05, 3, 5)]
     [0.084, 0.157, 0.25, 0.355, 0.46]
     """
-    middle = require_open_fraction("target", target, "give a probability of toxicity")
+    middle = strictly_between("target", target, "give a probability of toxicity")
     half = float(require_positive("halfwidth", halfwidth, "0.05 is usual", scalar=True))
     first = require_count("prior_level", prior_level, "count levels from 1", minimum=1)
     number = require_count(

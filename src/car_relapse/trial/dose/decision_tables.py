@@ -18,7 +18,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import betainc
 
 from car_relapse.errors import ParameterError, require_count
-from car_relapse.trial.dose._checks import require_numbers_of_patients, require_open_fraction
+from car_relapse.trial._checks import strictly_between
+from car_relapse.trial.dose._checks import require_numbers_of_patients
 from car_relapse.trial.dose.designs import NONE, STOP, DoseData, Ints, require_data, settled
 from car_relapse.trial.dose.isotonic import closest_level
 
@@ -71,8 +72,8 @@ class TableDesign(ABC):
             enough = require_count("enough", enough, "give a number of patients or None", minimum=1)
         # Plain numbers, because tables are remembered by what the design is.
         self._keep(
-            target=require_open_fraction("target", self.target, remedy),
-            cutoff=require_open_fraction("cutoff", self.cutoff, "give 0.95 or so"),
+            target=strictly_between("target", self.target, remedy),
+            cutoff=strictly_between("cutoff", self.cutoff, "give 0.95 or so"),
             least=require_count("least", self.least, "give 3 or so", minimum=1),
             enough=enough,
         )

@@ -17,7 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import binom, nbinom
 
 from car_relapse.errors import ParameterError, require_count, require_fraction
-from car_relapse.trial.dose._checks import require_counts, require_open_fraction
+from car_relapse.trial._checks import strictly_between
+from car_relapse.trial.dose._checks import require_counts
 
 __all__ = ["Apheresis"]
 
@@ -69,7 +70,7 @@ class Apheresis:
         probability : float
             In (0, 1).
         """
-        p = require_open_fraction("probability", probability, "give 0.9 or so")
+        p = strictly_between("probability", probability, "give 0.9 or so")
         return self.evaluable + int(nbinom.ppf(p, self.evaluable, self.success))
 
     def sufficient(self, apheresed: ArrayLike) -> NDArray[np.float64]:

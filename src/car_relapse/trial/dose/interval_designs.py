@@ -32,7 +32,8 @@ from numpy.typing import NDArray
 from scipy.special import betainc
 
 from car_relapse.errors import ParameterError, require_fraction
-from car_relapse.trial.dose._checks import require_beta, require_open_fraction
+from car_relapse.trial._checks import strictly_between
+from car_relapse.trial.dose._checks import require_beta
 from car_relapse.trial.dose.decision_tables import (
     Moves,
     TableDesign,
@@ -71,8 +72,8 @@ class BOIN(TableDesign):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        low = require_open_fraction("too_low", self._low, "give 0.6 of the target or so")
-        high = require_open_fraction("too_high", self._high, "give 1.4 of the target or so")
+        low = strictly_between("too_low", self._low, "give 0.6 of the target or so")
+        high = strictly_between("too_high", self._high, "give 1.4 of the target or so")
         if not low < self.target < high:
             raise ParameterError(
                 f"too_low, target and too_high are {low:g}, {self.target:g} and {high:g}; they "
@@ -80,7 +81,7 @@ class BOIN(TableDesign):
             )
         safety = self.extra_safety
         if safety is not None:
-            safety = require_open_fraction("extra_safety", safety, "give 0.9 or so")
+            safety = strictly_between("extra_safety", safety, "give 0.9 or so")
         self._keep(
             too_low=None if self.too_low is None else low,
             too_high=None if self.too_high is None else high,

@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from car_relapse.errors import ParameterError, require_positive
-from car_relapse.trial.dose._checks import require_flags, require_open_fraction
+from car_relapse.trial._checks import strictly_between
+from car_relapse.trial.dose._checks import require_flags
 from car_relapse.trial.dose.designs import NONE, DoseData, Ints, require_data
 
 __all__ = ["closest_level", "isotonic_toxicity"]
@@ -92,7 +93,7 @@ def closest_level(
     3
     """
     require_data(data)
-    aim = require_open_fraction("target", target, "give the probability of toxicity aimed at")
+    aim = strictly_between("target", target, "give the probability of toxicity aimed at")
     flags = require_flags("allowed", allowed, "say of each level whether it may be chosen")
     try:
         may = np.broadcast_to(flags, data.treated.shape)

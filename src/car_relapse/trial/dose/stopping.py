@@ -30,11 +30,11 @@ from car_relapse.errors import (
     require_broadcast,
     require_fraction,
 )
+from car_relapse.trial._checks import strictly_between
 from car_relapse.trial.dose._checks import (
     require_beta,
     require_counts,
     require_numbers_of_patients,
-    require_open_fraction,
 )
 from car_relapse.trial.single_arm.looks import MOST_PATIENTS, Looks
 
@@ -76,8 +76,8 @@ class ToxicityStopping:
     """Beta prior of the probability of the event, both above 0."""
 
     def __post_init__(self) -> None:
-        require_open_fraction("limit", self.limit, "give the highest acceptable probability")
-        require_open_fraction("cutoff", self.cutoff, "give 0.9 or so")
+        strictly_between("limit", self.limit, "give the highest acceptable probability")
+        strictly_between("cutoff", self.cutoff, "give 0.9 or so")
         require_beta("prior", self.prior)
 
     def excess_probability(self, events: ArrayLike, patients: ArrayLike) -> NDArray[np.float64]:

@@ -22,6 +22,7 @@ from car_relapse.errors import (
     require_positive,
 )
 from car_relapse.followup import Cause
+from car_relapse.trial._checks import choice
 from car_relapse.trial.competing_risks import (
     RiskSets,
     contrasts,
@@ -52,13 +53,6 @@ _RELAPSES = (
 )
 
 
-def _choice(name: str, value: object, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise ParameterError(
-            f"{name} is {value!r}; it must be one of {', '.join(choices)}; choose one"
-        )
-
-
 @dataclass(frozen=True, kw_only=True)
 class Analysis:
     """One analysis of a trial.
@@ -84,9 +78,9 @@ class Analysis:
     """Whether those without response count (event in month 0), or are left out."""
 
     def __post_init__(self) -> None:
-        _choice("kind", self.kind, get_args(Kind))
-        _choice("estimand", self.estimand, get_args(Estimand))
-        _choice("among", self.among, get_args(Among))
+        choice("kind", self.kind, get_args(Kind))
+        choice("estimand", self.estimand, get_args(Estimand))
+        choice("among", self.among, get_args(Among))
         if self.causes is not None:
             if not isinstance(self.causes, tuple) or not self.causes:
                 raise ParameterError(
@@ -124,6 +118,11 @@ class Analysis:
                 "is that of event-free time, which has no causes and nothing that competes; leave "
                 "causes out and choose another estimand"
             )
+
+    @property
+    def more_is_better(self) -> bool:
+        """Whether patients are better off where the estimate is above 0: time, not events."""
+        return self.kind == "restricted mean"
 
     @property
     def name(self) -> str:

@@ -24,6 +24,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import chdtrc, expit
 
 from car_relapse.errors import ParameterError, require_non_negative, require_positive
+from car_relapse.trial._checks import choice
 
 __all__ = ["Ratios", "TransplantComparison", "transplant_ratios"]
 
@@ -129,11 +130,7 @@ def transplant_ratios(
         raise ParameterError(
             "transplant is negative or no number; it must be a month >= 0; give infinity for none"
         )
-    if comparison not in get_args(TransplantComparison):
-        raise ParameterError(
-            f"comparison is {comparison!r}; it must be one of "
-            f"{', '.join(get_args(TransplantComparison))}; choose one"
-        )
+    choice("comparison", comparison, get_args(TransplantComparison))
     if (landmark is not None) != (comparison == "landmark"):
         raise ParameterError(
             f"landmark is {landmark!r} and comparison is {comparison!r}; the landmark comparison "

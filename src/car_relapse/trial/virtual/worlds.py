@@ -20,8 +20,9 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from car_relapse.errors import ParameterError, require_count, require_instance
+from car_relapse.errors import require_count, require_instance
 from car_relapse.followup import Cause
+from car_relapse.trial._checks import choice
 from car_relapse.trial.virtual.design import Arm, TransplantPolicy, Trial
 
 __all__ = ["Estimand", "Worlds", "generate"]
@@ -89,11 +90,7 @@ class Worlds:
         ParameterError
             When there is no such estimand.
         """
-        if estimand not in get_args(Estimand):
-            raise ParameterError(
-                f"estimand is {estimand!r}; it must be one of {', '.join(get_args(Estimand))}; "
-                "choose one"
-            )
+        choice("estimand", estimand, get_args(Estimand))
         if estimand == "policy":
             time, cause = self.time_after[rows], self.cause_after[rows]
         else:
