@@ -51,6 +51,11 @@ def execution_key() -> str:
     return digest.hexdigest()[:16]
 
 
+def checked_runs() -> Path:
+    """Name the folder of the runs that nbval compared, made with this very package."""
+    return BUILD / "checked-runs" / execution_key()
+
+
 def forget_pages_of_other_extensions() -> None:
     """Drop the parsed pages when the extensions that parsed them have changed since."""
     digest = hashlib.sha256()
@@ -166,8 +171,8 @@ def main() -> int:
     if any(codes):
         return 1
     # Two notebooks at a time: the build itself runs them one after the other.
-    runs = [sys.executable, str(ROOT / "tools" / "notebook_runs.py"), config["execute"]["cache"]]
-    if subprocess.run(runs, env=environment).returncode:
+    runs = [str(ROOT / "tools" / "notebook_runs.py"), config["execute"]["cache"], checked_runs()]
+    if subprocess.run([sys.executable, *map(str, runs)], env=environment).returncode:
         return 1
     code = build(command, environment)
     if not pages():

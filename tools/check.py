@@ -226,8 +226,10 @@ def run_cells(log: Log, *files: str | Path, processes: int = 2) -> tuple[Outcome
     # Whole notebooks are shared out: a cell needs the kernel of those above it. Only the cells
     # are timed, not the start of the kernel.
     options = ("--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout=60")
+    # The book shows these very runs.
+    keep = ("-p", "tools.keep_runs", f"--keep-runs={build_book.checked_runs()}")
     share = ("-n", f"{processes}", "--dist", "loadfile", "-o", "junit_duration_report=call")
-    ran = pytest(log, *options, *share, *files, needs=("nbval",))
+    ran = pytest(log, *options, *keep, *share, *files, needs=("nbval",))
     seconds = seconds_of_cells(LOGS / f"{log.stage}.xml")
     late = {name: notebook_tool.slow(cells) for name, cells in seconds.items()}
     return ran, {name: faults for name, faults in late.items() if faults}

@@ -1,9 +1,10 @@
 """Run the notebooks for the site, two at a time, and say how that went.
 
-    python tools/notebook_runs.py CACHE
+    python tools/notebook_runs.py CACHE CHECKED
 
 Runs go into the CACHE of the site's build, which then runs nothing itself; a notebook whose code
-is there already is not run again. What the page *How the notebooks ran* shows is written into
+is there already is not run again, nor is one that has just passed nbval (`keep_runs.py` put that
+run into CHECKED). What the page *How the notebooks ran* shows is written into
 `_build/verification/notebook-runs.json`. `make book` calls this before it builds the site. A
 notebook that fails is not put into the cache: the build runs it again, shows why, and fails.
 """
@@ -14,9 +15,10 @@ import json
 import platform
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -53,8 +55,13 @@ def run(path: Path) -> tuple[nbformat.NotebookNode | None, Row]:
                 continue
             return None, {"name": path.stem, "passed": False, "message": why[-1] if why else ""}
         break
+    return notebook, row_of(path, seconds)
+
+
+def row_of(path: Path, seconds: Mapping[int, float]) -> Row:
+    """Return the row of a run that reached its end."""
     slowest = max(seconds, key=lambda number: seconds[number], default=0)
-    return notebook, {
+    return {
         "name": path.stem,
         "passed": True,
         "cells": len(seconds),
@@ -63,6 +70,23 @@ def run(path: Path) -> tuple[nbformat.NotebookNode | None, Row]:
         "slowest_seconds": round(seconds.get(slowest, 0.0), 1),
         "versions": versions(),
     }
+
+
+def code(notebook: nbformat.NotebookNode) -> list[Any]:
+    """Return the cells that run, without what they showed."""
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    return [(cell.source, cell.metadata) for cell in cells]
+
+
+def checked(path: Path, folder: Path) -> tuple[nbformat.NotebookNode, Row] | None:
+    """Return the run that passed nbval, and its row, when it was one of this very code."""
+    if not (folder / path.name).is_file():
+        return None
+    notebook = nbformat.read(folder / path.name, as_version=4)
+    if code(notebook) != code(nbformat.read(path, as_version=4)):
+        return None
+    seconds = notebook.metadata.pop("seconds")
+    return notebook, row_of(path, {int(number): taken for number, taken in seconds.items()})
 
 
 def kept(cache: Any, path: Path) -> Row | None:
@@ -75,13 +99,17 @@ def kept(cache: Any, path: Path) -> Row | None:
     return row and {**row, "name": path.stem}
 
 
-def run_all(paths: Sequence[Path], cache_folder: Path) -> list[Row]:
-    """Run what the cache lacks, and return the rows in the order of the paths."""
+def run_all(paths: Sequence[Path], cache_folder: Path, checked_folder: Path) -> list[Row]:
+    """Run what the cache lacks and nbval did not, and return the rows in the order of the paths."""
     cache = get_cache(cache_folder)
     rows = {path: kept(cache, path) for path in paths}
-    wanted = [path for path, row in rows.items() if row is None]
+    lacking = [path for path, row in rows.items() if row is None]
+    found = {path: checked(path, checked_folder) for path in lacking}
+    wanted = [path for path, run in found.items() if run is None]
     with ProcessPoolExecutor(PROCESSES) as pool:
-        for path, (notebook, row) in zip(wanted, pool.map(run, wanted), strict=True):
+        ran = zip(wanted, pool.map(run, wanted), strict=True)
+        passed = ((path, run) for path, run in found.items() if run is not None)
+        for path, (notebook, row) in chain(passed, ran):
             rows[path] = row
             print(f"{path.name}: {outcome(row)}", flush=True)
             if notebook is not None:
@@ -117,7 +145,7 @@ def report(rows: Sequence[Row]) -> dict[str, Any]:
 def main(arguments: list[str]) -> int:
     """Run the notebooks and write the report; the build tells of failures."""
     paths = sorted((ROOT / "notebooks").glob("*.ipynb"))
-    rows = run_all(paths, Path(arguments[0]))
+    rows = run_all(paths, *map(Path, arguments))
     REPORT.parent.mkdir(parents=True, exist_ok=True)
     REPORT.write_text(json.dumps(report(rows), ensure_ascii=False, indent=1), encoding="utf-8")
     print(f"{sum(row['passed'] for row in rows)} of {len(paths)} notebooks ran")

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
 import notebook_runs
 import pytest
-from nbformat.v4 import new_code_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_notebook, new_output
 from small_book import build_small_book, built_page
 
+ROOT = Path(__file__).resolve().parents[2]
 KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
 
 
@@ -25,7 +28,7 @@ def write(folder: Path, name: str, *codes: str) -> Path:
 def test_runs_are_kept_with_their_times_and_versions_and_a_failure_is_not(tmp_path):
     good = write(tmp_path, "good", "print(1)", "import time\ntime.sleep(0.3)", "2")
     bad = write(tmp_path, "bad", "1 / 0")
-    rows = notebook_runs.run_all([bad, good], tmp_path / "cache")
+    rows = notebook_runs.run_all([bad, good], tmp_path / "cache", tmp_path / "checked")
     assert rows[0] == {
         "name": "bad",
         "passed": False,
@@ -47,7 +50,39 @@ def test_what_the_cache_holds_is_not_run_again(tmp_path, monkeypatch):
     row = {"name": "one", "passed": True, "seconds": 1.0, "slowest_seconds": 1.0}
     monkeypatch.setattr(notebook_runs, "kept", lambda cache, path: row)
     monkeypatch.setattr(notebook_runs, "run", None)
-    assert notebook_runs.run_all([path], tmp_path / "cache") == [row]
+    assert notebook_runs.run_all([path], tmp_path / "cache", tmp_path / "checked") == [row]
+
+
+def test_the_site_takes_the_run_that_nbval_compared_and_no_other(tmp_path, monkeypatch):
+    good = write(tmp_path, "good", "import time\ntime.sleep(0.3)", "print(6 * 7)", "'seven'")
+    # Both ran once and printed 1, as far as the files say.
+    for name in ("wrong", "changed"):
+        write(tmp_path, name, "# NBVAL_CHECK_OUTPUT\nprint(2)", "print(3)")
+        notebook = nbformat.read(tmp_path / f"{name}.ipynb", as_version=4)
+        notebook.cells[0].execution_count = 1
+        printed = "1\n" if name == "wrong" else "2\n"
+        notebook.cells[0].outputs = [new_output("stream", name="stdout", text=printed)]
+        nbformat.write(notebook, tmp_path / f"{name}.ipynb")
+    checked = tmp_path / "checked"
+    nbval = ("-p", "tools.keep_runs", f"--keep-runs={checked}", "--nbval-lax")
+    command = (sys.executable, "-m", "pytest", "-q", *nbval, "--nbval-current-env", tmp_path)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "1 failed, 6 passed" in done.stdout
+    assert {path.name for path in checked.iterdir()} == {"good.ipynb", "changed.ipynb"}
+
+    write(tmp_path, "changed", "print(2)", "print(4)")
+    assert notebook_runs.checked(tmp_path / "changed.ipynb", checked) is None
+    assert notebook_runs.checked(tmp_path / "wrong.ipynb", checked) is None
+    monkeypatch.setattr(notebook_runs, "run", None)
+    (row,) = notebook_runs.run_all([good], tmp_path / "cache", checked)
+    assert (row["name"], row["passed"], row["cells"], row["slowest"]) == ("good", True, 3, 1)
+    assert 0.3 <= row["slowest_seconds"] <= row["seconds"]
+    cache = notebook_runs.get_cache(tmp_path / "cache")
+    _, merged = cache.merge_match_into_notebook(nbformat.read(good, as_version=4))
+    assert merged.cells[1].outputs[0].text == "42\n"
+    assert merged.cells[2].outputs[0].data["text/plain"] == "'seven'"
+    assert [cell.execution_count for cell in merged.cells] == [1, 2, 3]
 
 
 @pytest.mark.parametrize(("message", "runs"), [("A cell timed out", 2), ("ValueError: no", 1)])
