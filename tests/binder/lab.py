@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
@@ -44,6 +44,20 @@ async () => {
 """
 
 
+# Nobody is asked whether to save what ran, and a kernel that does not answer is left behind.
+CLOSE_ALL = """
+async () => {
+  for (const widget of [...window.jupyterapp.shell.widgets("main")]) {
+    if (widget.context) widget.context.model.dirty = false;
+    const late = new Promise(resolve => setTimeout(resolve, 5000));
+    await Promise.race([widget.sessionContext?.shutdown(), late]);
+    widget.dispose();
+  }
+}
+"""
+OPEN = "async path => { await window.jupyterapp.commands.execute('docmanager:open', { path }); }"
+
+
 class LabProblem(Exception):
     """JupyterLab did not do what a reader would expect of it."""
 
@@ -55,6 +69,11 @@ class Seen:
     elsewhere: list[str] = field(default_factory=list)
     console: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
+
+    def forget(self) -> None:
+        """Begin anew."""
+        for found in (self.elsewhere, self.console, self.errors):
+            found.clear()
 
 
 def wait(seconds: float, what: str, done) -> None:
@@ -131,35 +150,50 @@ def _stop(process: subprocess.Popen) -> None:
 
 
 @contextlib.contextmanager
-def page() -> Iterator[tuple[Page, Seen]]:
-    """Open a page in Chromium that reaches 127.0.0.1 and nothing else."""
-    chromium = browser.ensure()
-    if chromium is None:
+def chromium() -> Iterator[Browser]:
+    """Start a Chromium; of Playwright there can be only one at a time in a process."""
+    path = browser.ensure()
+    if path is None:
         raise LabProblem(browser.MISSING)
-    seen = Seen()
     with sync_playwright() as playwright:
-        program = playwright.chromium.launch(executable_path=chromium, args=browser.ARGUMENTS)
+        program = playwright.chromium.launch(executable_path=path, args=browser.ARGUMENTS)
         try:
-            context = program.new_context(viewport={"width": 1280, "height": 1000})
-
-            def refuse(route) -> None:
-                seen.elsewhere.append(route.request.url)
-                route.abort()
-
-            local = ("http://127.0.0.1:", "ws://127.0.0.1:", "data:", "blob:")
-            context.route(lambda url: not url.startswith(local), refuse)
-            opened = context.new_page()
-            opened.on("console", lambda message: seen.console.append(message.text))
-            opened.on("pageerror", lambda error: seen.errors.append(str(error)))
-            yield opened, seen
+            yield program
         finally:
             program.close()
 
 
+@contextlib.contextmanager
+def window(program: Browser) -> Iterator[tuple[Page, Seen]]:
+    """Open a window without a past, which reaches 127.0.0.1 and nothing else."""
+    seen = Seen()
+    context = program.new_context(viewport={"width": 1280, "height": 1000})
+
+    def refuse(route) -> None:
+        seen.elsewhere.append(route.request.url)
+        route.abort()
+
+    local = ("http://127.0.0.1:", "ws://127.0.0.1:", "data:", "blob:")
+    context.route(lambda url: not url.startswith(local), refuse)
+    opened = context.new_page()
+    opened.on("console", lambda message: seen.console.append(message.text))
+    opened.on("pageerror", lambda error: seen.errors.append(str(error)))
+    try:
+        yield opened, seen
+    finally:
+        context.close()
+
+
 def open_notebook(page: Page, address: str, name: str, cells: int) -> None:
-    """Open a notebook of so many code cells, in a workspace of its own, and wait for its kernel."""
-    # Lab reopens what its workspace had open; a second notebook would be found beside this one.
-    page.goto(f"{address}/lab/workspaces/{name}/tree/notebooks/{name}.ipynb")
+    """Open a notebook of so many code cells, and nothing beside it, and wait for its kernel."""
+    path = f"notebooks/{name}.ipynb"
+    if page.url.startswith(f"{address}/lab"):
+        # Half of what a notebook takes would be Lab itself, loaded once more.
+        page.evaluate(CLOSE_ALL)
+        page.evaluate(OPEN, path)
+    else:
+        # Lab reopens what its workspace had open, so this one is of nobody else.
+        page.goto(f"{address}/lab/workspaces/{name}/tree/{path}")
     wait(60, f"{cells} code cells", lambda: page.locator(CODE_CELL).count() == cells)
     wait(60, "the kernel", lambda: page.evaluate(KERNEL_IS_READY))
 
