@@ -41,7 +41,11 @@ document.addEventListener('DOMContentLoaded', () => {
 // What is wider than the page scrolls by itself, so the keyboard must be able to reach it.
 window.addEventListener('load', async () => {
   await window.MathJax?.startup?.promise;
-  const wide = [['div.math', 'Equation'], ['figure.drawn', 'Diagram']];
+  // Panels side by side keep a size at which their words can be read, as drawn diagrams do.
+  document.querySelectorAll('.bd-article figure:not(.drawn) img').forEach((image) => {
+    if (image.naturalWidth > 620) image.closest('figure').classList.add('panels');
+  });
+  const wide = [['div.math', 'Equation'], ['figure.drawn', 'Diagram'], ['figure.panels', 'Figure']];
   const letScroll = () => {
     for (const [selector, name] of wide) {
       document.querySelectorAll(selector).forEach((block) => {

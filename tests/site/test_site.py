@@ -13,7 +13,7 @@ import build_book
 import pytest
 import serve
 import site_checks
-from visits import Visitor
+from visits import SETTLED, Visitor
 
 PAGES = site_checks.pages(serve.HTML)
 NOTEBOOKS = [page for page in PAGES if page.parent.name == "notebooks"]
@@ -183,6 +183,28 @@ def test_a_table_of_any_width_scrolls_inside_the_page_on_a_phone(chromium, addre
     width = visitor.page.evaluate("document.documentElement.scrollWidth")
     visitor.close()
     assert width <= 390
+
+
+@pytest.mark.parametrize(
+    ("page", "figure", "scrolls"),
+    [("how-large", "endpoint-sizes", True), ("two-targets", "u-squared", False)],
+)
+def test_panels_side_by_side_scroll_on_a_phone_and_a_single_one_fits(
+    chromium, address, page, figure, scrolls
+):
+    visitor = Visitor(chromium, 390, address)
+    visitor.page.goto(f"{address}notebooks/{page}.html", wait_until="load")
+    visitor.page.evaluate(SETTLED)
+    shown = visitor.page.locator(f"figure#{figure}")
+    assert shown.evaluate("f => f.scrollWidth > f.clientWidth") == scrolls
+    assert shown.get_attribute("tabindex") == ("0" if scrolls else None)
+    image = shown.locator("img")
+    assert image.evaluate("i => i.clientWidth") > (600 if scrolls else 300)
+    shown.evaluate("f => f.scrollTo(200, 0)")
+    caption = shown.locator("figcaption").bounding_box()
+    assert caption["x"] >= 0
+    assert caption["x"] + caption["width"] <= 390
+    visitor.close()
 
 
 def test_the_contents_can_be_opened_on_a_phone(chromium, address):
