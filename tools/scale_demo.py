@@ -136,6 +136,8 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
 def main(words: list[str] | None = None) -> int:
     """Run the demonstration; return the exit code."""
     asked = arguments(words)
+    # A shell that starts programs in the background lets them ignore what Ctrl-C sends.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     size: dict[str, Any] = {"n": asked.patients, "seed": asked.seed, "chunk": asked.chunk}
     population = default_population()
     load = os.getloadavg()[0]

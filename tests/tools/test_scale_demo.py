@@ -17,8 +17,10 @@ SCRIPT = Path(scale_demo.__file__)
 
 
 def test_every_way_makes_the_cohort_that_the_library_makes():
+    # As a shell starts what runs in the background: with Ctrl-C ignored.
+    background = ("sh", "-c", "trap '' INT; exec \"$@\"", "sh")
     run = subprocess.run(
-        [sys.executable, "-W", "error", str(SCRIPT), *SMALL],
+        [*background, sys.executable, "-W", "error", str(SCRIPT), *SMALL],
         capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
     assert run.returncode == 0, run.stderr
