@@ -67,6 +67,8 @@ def stage(folder: Path, monkeypatch, **cells: tuple[str, str]) -> check.Outcome:
     """Run the notebook stage on planted notebooks: each the code of a cell, and what it stores."""
     monkeypatch.setattr(check, "ROOT", folder)
     monkeypatch.setattr(check, "LOGS", folder)
+    monkeypatch.setattr(check.build_book, "BUILD", folder / "_build")
+    (folder / "tools").symlink_to(Path(check.__file__).parent)
     (folder / "notebooks").mkdir()
     for name, (source, stored) in cells.items():
         plant(folder / "notebooks" / f"{name}.ipynb", source, stored, CHECKED)
@@ -80,6 +82,8 @@ def test_the_stage_counts_cells_and_runs_one_that_was_late_once_more(tmp_path, m
     ran = stage(tmp_path, monkeypatch, one=(FINE, "0.0067\n"), two=(FINE, "0.0067\n"))
     log = (tmp_path / "planted.log").read_text()
     assert (ran.passed, ran.failed, answers) == (2, 0, []), log
+    kept = sorted(path.name for path in check.build_book.checked_runs().iterdir())
+    assert kept == ["one.ipynb", "two.ipynb"]
     assert log.count("$ ") == 2
 
 
