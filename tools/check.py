@@ -16,7 +16,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
@@ -286,13 +286,13 @@ def binder(log: Log) -> Outcome:
 
 STAGES: dict[str, Callable[[Log], Outcome]] = {
     "lint": lint,
-    "unit": unit,
     "fuzz": fuzz,
     "verification": verification,
-    "figures": figures,
     "claims": claims,
     "notebooks": notebooks,
     "book": book,
+    "unit": unit,
+    "figures": figures,
     # Two processes, each with a Chromium; what asks about one page stays in one of them.
     "site": in_browser("tests/site", *TWO, "loadgroup"),
     "binder": binder,
@@ -301,6 +301,9 @@ ON_REQUEST: dict[str, Callable[[Log], Outcome]] = {"coverage": coverage}
 # Runs beside the others when there are any, with what they leave of the processor: it computes
 # much and waits for nothing, while they start things, wait, and install.
 BESIDE = "fuzz"
+# Once the results that its pages show are kept, the site is built, mostly in one thread, while the
+# stages go on that do not look at it.
+BUILDS, NEEDS_IT = "book", "site"
 
 
 def run_stage(name: str, stage: Callable[[Log], Outcome]) -> Outcome:
@@ -348,11 +351,19 @@ def main(names: list[str]) -> int:
     LOGS.mkdir(parents=True, exist_ok=True)
     chosen = [name for name in stages if not names or name in names]
     total = Outcome()
-    company = ThreadPoolExecutor(max_workers=1).submit(beside, chosen if len(chosen) > 1 else [])
+    several = len(chosen) > 1
+    pool = ThreadPoolExecutor(max_workers=2)
+    company = pool.submit(beside, chosen if several else [])
+    building: Future[Outcome] | None = None
     for name in chosen:
-        if name != BESIDE or len(chosen) == 1:
+        if name == NEEDS_IT and building is not None:
+            building.result()  # its line comes before that of who waits for it
+        if name == BUILDS and several:
+            building = pool.submit(run_stage, name, stages[name])
+        elif name != BESIDE or not several:
             total += run_stage(name, stages[name])
     total += company.result()
+    total += Outcome() if building is None else building.result()
     print(f"{total.passed} passed, {total.failed} failed")
     return 1 if total.failed else 0
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import check
 import pytest
 
@@ -111,6 +113,32 @@ def test_the_odd_input_is_part_of_every_run_and_counts(monkeypatch, capsys):
     assert shown[-1] == "9 passed, 1 failed"
     assert check.main([check.BESIDE]) == 1
     assert capsys.readouterr().out.splitlines()[-1] == "3 passed, 1 failed"
+
+
+def test_the_site_is_built_beside_the_stages_that_do_not_look_at_it(monkeypatch, capsys):
+    done = threading.Event()
+    seen = {}
+
+    def book(log):
+        seen["others went on"] = done.wait(60)
+        return check.Outcome(passed=1)
+
+    def other(log):
+        done.set()
+        return check.Outcome(passed=2)
+
+    def site(log):
+        return check.Outcome(passed=4, failed=0 if seen else 1)
+
+    assert [n for n in check.STAGES if n in ("book", "site")] == [check.BUILDS, check.NEEDS_IT]
+    monkeypatch.setattr(check, "STAGES", {"book": book, "other": other, "site": site})
+    assert check.main([]) == 0
+    assert seen == {"others went on": True}
+    shown = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in shown if " checks " in line] == ["other", "book", "site"]
+    assert shown[-1] == "7 passed, 0 failed"
+    monkeypatch.setattr(check, "STAGES", {"book": lambda _: check.Outcome(failed=1), "site": site})
+    assert check.main([]) == 1
 
 
 def test_the_stage_of_odd_input_runs_its_folder(monkeypatch):
