@@ -41,7 +41,8 @@ document.addEventListener('DOMContentLoaded', () => {
 // What is wider than the page scrolls by itself, so the keyboard must be able to reach it.
 window.addEventListener('load', async () => {
   await window.MathJax?.startup?.promise;
-  // Panels side by side keep a size at which their words can be read, as drawn diagrams do.
+  // Panels side by side keep a size at which their words can be read, as drawn diagrams do. On
+  // a phone, letters of ten points in a wider drawing would be smaller than seven and a half pixels.
   document.querySelectorAll('.bd-article figure:not(.drawn) img').forEach((image) => {
     if (image.naturalWidth > 620) image.closest('figure').classList.add('panels');
   });

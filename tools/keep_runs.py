@@ -9,7 +9,6 @@ such a run for the site, and need not make one of its own.
 
 from __future__ import annotations
 
-import copy
 from collections import defaultdict
 from pathlib import Path
 
@@ -52,9 +51,8 @@ class Keeper:
 
     def write(self, path: Path, notebook: nbformat.NotebookNode, seconds: dict[int, float]) -> None:
         """Write a run, whole or not at all."""
-        run = copy.deepcopy(notebook)
-        run.metadata["seconds"] = {str(number): taken for number, taken in seconds.items()}
+        notebook.metadata["seconds"] = {str(number): taken for number, taken in seconds.items()}
         self.folder.mkdir(parents=True, exist_ok=True)
         part = self.folder / f"{path.name}.part"
-        nbformat.write(run, part)
+        nbformat.write(notebook, part)
         part.replace(self.folder / path.name)

@@ -105,11 +105,11 @@ def run_all(paths: Sequence[Path], cache_folder: Path, checked_folder: Path) -> 
     rows = {path: kept(cache, path) for path in paths}
     lacking = [path for path, row in rows.items() if row is None]
     found = {path: checked(path, checked_folder) for path in lacking}
-    wanted = [path for path, run in found.items() if run is None]
+    wanted = [path for path, passed in found.items() if passed is None]
     with ProcessPoolExecutor(PROCESSES) as pool:
         ran = zip(wanted, pool.map(run, wanted), strict=True)
-        passed = ((path, run) for path, run in found.items() if run is not None)
-        for path, (notebook, row) in chain(passed, ran):
+        taken = ((path, passed) for path, passed in found.items() if passed is not None)
+        for path, (notebook, row) in chain(taken, ran):
             rows[path] = row
             print(f"{path.name}: {outcome(row)}", flush=True)
             if notebook is not None:

@@ -73,6 +73,8 @@ def visit(
                 break
             found += look()
         found += lab.complaints(page)
+    # Whatever stopped the visit is what is wrong with the notebook; the second visit, the picture
+    # and the server's log need it as words.
     except Exception as failure:
         found = [f"{failure}"]
     if found:

@@ -44,8 +44,7 @@ SEED = 20260301
 #: Cases of a function of weight 1 (`rules.SLOW`), and the fewest of any.
 CASES_EACH, FEWEST = 21, 8
 #: Processor seconds after which a case counts as hung. A guard, not a measure of speed: the
-#: slowest good case needs 4 on an idle machine, and twice that beside other work, which takes
-#: the caches away.
+#: slowest good case needs 3 to 4 on an idle machine, and was seen to need over 5 beside other work.
 SECONDS = 20.0
 MEMORY = 6 * 2**30
 #: Part of the cases in which one argument is spoilt.

@@ -64,6 +64,20 @@ def test_an_eliminated_tumour_stays_away_and_memory_answers_a_new_one():
     assert elimination_days(HDLM2, doses=doses, until=45.0) == ()
 
 
+# With both rates alike the closed form has a difference of rates to divide by that is 0.
+@pytest.mark.parametrize("p", [HDLM2, replace(HDLM2, memory_death=0.35 - 0.265)])
+def test_without_tumour_the_t_cells_follow_the_printed_equations(p):
+    doses = [(42.0, 2e6)]
+    (gone,) = elimination_days(p, doses=doses, until=100.0)
+    course = solve(p, [gone + 1.0, gone + 40.0], doses=doses)
+    start = [course.effector[0], course.memory[0], 0.0]
+    wanted = solve_ivp(
+        lambda _, y: right_hand_side(p, y), (0.0, 39.0), start, "Radau", rtol=1e-9, atol=1e-4
+    ).y[:, -1]
+    got = [course.effector[1], course.memory[1], course.tumour[1]]
+    assert got == pytest.approx(wanted, rel=1e-6)
+
+
 def test_a_dose_and_a_challenge_may_fall_on_one_day_and_on_the_last():
     course = solve(HDLM2, [41.0, 42.0], doses=[(42.0, 1e5), (42.0, 2e5)], challenges=[(42.0, 1e6)])
     grown = solve(HDLM2, [42.0]).tumour[0]

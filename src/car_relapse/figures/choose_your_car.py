@@ -35,7 +35,6 @@ _SEED = 20260131
 _WEAK = 0.1
 _LESS = 0.1
 _MORE = 10.0
-#: Half the width of an interval that holds the true value in 95 of 100 cohorts, in standard errors.
 _LOST = (Outcome.ANTIGEN_NEGATIVE, Outcome.PARTIAL_LOSS, Outcome.LINEAGE_SWITCH)
 
 

@@ -44,7 +44,6 @@ Floats = NDArray[np.float64]
 _COHORTS = 6
 _TRIALS = 2000
 _SEED = 20260131
-#: Half the width of an interval that holds the true value in 95 of 100 runs, in standard errors.
 #: Toxicity of the lowest and of the highest level of the ladders with more and more levels.
 _LADDER = (0.05, 0.6)
 _LADDER_COHORTS = 10

@@ -114,15 +114,15 @@ class _Path:
 def _without_tumour(p: CartmathParameters, start: float, state: NDArray[np.float64]) -> Stretch:
     """Return the closed form: without tumour no memory cell wakes and no effector is disabled."""
     effector, memory = map(float, state[1:])
-    growth = p.proliferation_rate - p.loss_rate
+    (growth, _), (formation, loss) = rates(p, 0.0)
 
     def solution(days: NDArray[np.float64]) -> NDArray[np.float64]:
         since = days - start
         with np.errstate(over="ignore", invalid="ignore"):  # looked at in _path
-            kept = np.exp(-p.memory_death * since)
-            formed = kept * since * exprel((growth + p.memory_death) * since)
+            kept = np.exp(loss * since)
+            formed = kept * since * exprel((growth - loss) * since)
             alone = effector * np.exp(growth * since)
-            stored = memory * kept + p.memory_formation * effector * formed
+            stored = memory * kept + formation * effector * formed
         return np.vstack([np.full(days.size, -np.inf), alone, stored])
 
     return solution
